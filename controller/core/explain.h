@@ -1,0 +1,30 @@
+// `loglink-controller explain`: resolve, desired_set and answer on a file of pods, and the text of
+// it. The same code path as in a cluster.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/core/answers.h"
+
+namespace loglink {
+
+struct ExplainedPod {
+  ResolvedPod pod;
+  Answer answer;                  // the one before the agent answers
+  std::vector<LeftOut> left_out;
+};
+
+struct Explanation {
+  std::vector<NodeLinkSet> node_link_sets;  // by node name; all names::kUnscheduledNode pods in one
+  std::vector<ExplainedPod> pods;           // in the order of the input
+};
+
+Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now);
+
+// What a person reads: what is linked, where on the node, as which names; what is refused, why, and
+// the cure.
+std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config);
+
+}  // namespace loglink

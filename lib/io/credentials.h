@@ -1,0 +1,56 @@
+// Where the API server is and who we are: kubeconfig files and in-cluster service accounts.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+
+namespace loglink {
+
+// Immutable for the life of the program.
+struct Endpoint {
+  std::string host;  // without brackets
+  std::uint16_t port = 443;
+  std::string base_path;        // "" or "/prefix"
+  bool tls = true;              // false only for http:// in a kubeconfig (tests)
+  std::string server_name;      // for SNI and the certificate check; the host unless overridden
+  bool insecure_skip_verify = false;
+};
+
+// What goes into one connection. PEM texts; "" where there is none.
+struct TlsMaterial {
+  std::string ca_pem;
+  std::string certificate_pem;
+  std::string key_pem;
+
+  auto operator<=>(const TlsMaterial&) const = default;
+};
+
+// Credentials that may change while we run. Thread-safe.
+class CredentialSource {
+ public:
+  virtual ~CredentialSource() = default;
+  // The Authorization header's value ("Bearer …", "Basic …"), "" for none. Re-reads a token file
+  // when the last read is 60 s old; keeps the old token when that fails.
+  virtual Expected<std::string> authorization(MonotonicTime now) = 0;
+  // CA and client certificate; files are re-read at most every 60 s.
+  virtual Expected<TlsMaterial> tls(MonotonicTime now) = 0;
+  // The server said 401: what is cached is not to be used again.
+  virtual void invalidate() = 0;
+};
+
+struct ClusterAccess {
+  Endpoint endpoint;
+  std::shared_ptr<CredentialSource> credentials;
+  std::string default_namespace;
+};
+
+// --kubeconfig F, else $KUBECONFIG (a colon list), else in-cluster, else ~/.kube/config. The error
+// names the file (and line) or the variables that are missing.
+Expected<ClusterAccess> load_cluster_access(const std::string& kubeconfig_flag);
+
+}  // namespace loglink

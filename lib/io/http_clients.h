@@ -1,0 +1,21 @@
+// The real implementations of the two seams of lib/kube/api_port.h.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lib/io/credentials.h"
+#include "lib/io/event_loop.h"
+#include "lib/kube/api_port.h"
+
+namespace loglink {
+
+// Boost.Beast over TLS on the loop's thread, one connection a stream.
+std::unique_ptr<StreamTransport> make_beast_stream_transport(EventLoop& loop, ClusterAccess access,
+                                                             std::string user_agent);
+
+// Boost.Beast on the loop's thread: requests one after the other on one kept connection.
+std::unique_ptr<UnaryClient> make_beast_unary_client(EventLoop& loop, ClusterAccess access,
+                                                     std::string user_agent);
+
+}  // namespace loglink

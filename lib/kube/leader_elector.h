@@ -1,0 +1,62 @@
+// Leader election on a Lease as client-go does it, as a state machine without clock or network.
+// The record's own times are never compared with ours: a foreign lease is valid for its duration
+// after *we* last saw it change. We may write until (the time the last good renewal was sent) +
+// renewDeadline. A lost lease makes the program a candidate again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <tl/expected.hpp>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/model/config.h"
+#include "lib/model/kube_error.h"
+#include "lib/model/lease.h"
+
+namespace loglink {
+
+class LeaderElector {
+ public:
+  struct GetLease {};
+  struct WriteLease {
+    Lease lease;          // resource_version "" means create
+    bool release = false;
+  };
+  using Request = std::variant<GetLease, WriteLease>;
+
+  LeaderElector(LeaderElectionConfig config, std::string identity, Random& random);
+
+  // The request to send now, if any; at most one is under way. Call at next_wakeup() and after each
+  // answer.
+  std::optional<Request> poll(Now now);
+  void answered(const tl::expected<Lease, KubeError>& result, Now now);
+
+  // True while we may write; after it turned false nothing may be written.
+  [[nodiscard]] bool is_leader(MonotonicTime now) const;
+  // Until when: the fence that goes into UnaryRequest::not_after.
+  [[nodiscard]] MonotonicTime writes_allowed_until() const;
+  [[nodiscard]] MonotonicTime next_wakeup() const;
+  // Who holds the lease, as last seen; "" when nobody or unknown.
+  [[nodiscard]] const std::string& holder() const;
+  // From now on only give the lease up; poll() returns the release once, if we hold it.
+  void shut_down();
+  [[nodiscard]] bool released() const;
+
+ private:
+  LeaderElectionConfig config_;
+  std::string identity_;
+  Random& random_;
+  std::optional<Lease> observed_;
+  MonotonicTime observed_at_{};          // when observed_ last changed
+  MonotonicTime next_try_{};
+  MonotonicTime request_sent_{};
+  MonotonicTime allowed_until_{};        // 0 when not leading
+  enum class Pending { kNone, kGet, kWrite, kRelease } pending_ = Pending::kNone;
+  bool shutting_down_ = false;
+  bool released_ = false;
+};
+
+}  // namespace loglink

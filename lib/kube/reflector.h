@@ -1,0 +1,105 @@
+// LIST + WATCH of one resource as a pure state machine: (state, input, now) -> effects.
+// No bytes, no sockets, no clock; ListWatch (list_watch.h) drives it.
+//
+// Rules and their sources (client-go tools/cache/reflector.go, kube-apiserver 1.36):
+//   watch-list first (sendInitialEvents), pages of 500 when the server cannot;
+//   the initial set is swapped in whole at its end: absence is what deletes;
+//   after a clean end the watch goes on from the last resourceVersion at once;
+//   410, as status or event: list again; 429, refused, cut, stalled: the same resourceVersion after
+//   a backoff, no relist; Retry-After is obeyed; any good answer resets the backoff;
+//   after an outage of more than outage_spread_after, the return is spread over outage_spread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/kube/backoff.h"
+#include "lib/model/kube_error.h"
+
+namespace loglink {
+
+struct ReflectorOptions {
+  std::string path;            // "/api/v1/pods"
+  std::string field_selector;  // "metadata.name=node-a"; "" for none
+  std::string label_selector;
+  bool try_watch_list = true;
+  BackoffPolicy backoff;
+  Duration outage_spread_after = std::chrono::seconds(60);
+  Duration outage_spread = std::chrono::seconds(15);
+};
+
+class Reflector {
+ public:
+  // What the driver is to do next. Exactly one stream or wait is under way at any time.
+  enum class StreamKind { kPage, kWatchList, kWatch };
+  struct OpenStream {
+    StreamKind kind = StreamKind::kPage;
+    std::string target;  // path and query
+    Duration deadline{};
+    bool operator==(const OpenStream&) const = default;
+  };
+  struct Wait {
+    MonotonicTime until;
+    bool operator==(const Wait&) const = default;
+  };
+  using Action = std::variant<OpenStream, Wait>;
+
+  Reflector(ReflectorOptions options, Random& random);
+
+  Action start(MonotonicTime now);
+  // The wait is over.
+  Action wait_ended(MonotonicTime now);
+
+  // The stream of the last OpenStream answered. Events first, then exactly one of the ends.
+  void good_answer(MonotonicTime now);  // a head with status 200
+  // A page is whole. Sets the state to watching when it is the last one.
+  struct PageEnd {
+    bool initial_set_complete = false;
+    Action next;
+  };
+  PageEnd page_ended(const std::string& resource_version, const std::string& continue_token,
+                     MonotonicTime now);
+  // An object event or bookmark was seen; moves the resume point. Returns true when this is the
+  // bookmark that completes the initial set of a watch-list.
+  bool event_seen(bool is_bookmark, bool initial_events_end, const std::string& resource_version);
+  Action watch_ended_cleanly(MonotonicTime now);
+  Action failed(const KubeError& error, MonotonicTime now);
+
+  // True from the first complete initial set on.
+  [[nodiscard]] bool synced() const { return synced_; }
+  // True while objects that arrive belong to an initial set that is not complete.
+  [[nodiscard]] bool collecting() const;
+  [[nodiscard]] const std::string& resource_version() const { return resource_version_; }
+  // nullopt while the API answers; else what it said last, and since when.
+  struct Trouble {
+    KubeError error;
+    MonotonicTime since;
+  };
+  [[nodiscard]] const std::optional<Trouble>& trouble() const { return trouble_; }
+
+ private:
+  enum class State { kIdle, kPaging, kWatchListInitial, kWatching, kWaiting };
+
+  Action open_next(MonotonicTime now);
+  Action open_page();
+  Action open_watch(bool watch_list);
+  Action back_off(const KubeError& error, MonotonicTime now);
+
+  ReflectorOptions options_;
+  Random& random_;
+  Backoff backoff_;
+  State state_ = State::kIdle;
+  bool watch_list_ = true;      // until the server refuses it
+  bool need_list_ = true;
+  bool synced_ = false;
+  std::string resource_version_;
+  std::string continue_token_;
+  std::optional<Trouble> trouble_;
+};
+
+}  // namespace loglink

@@ -1,0 +1,37 @@
+// Bounds. Beyond each of them loglink refuses with a reason; none is silently cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace loglink::limits {
+
+// Annotations (docs/reference/annotations.md).
+inline constexpr std::size_t kWatchDirBytes = 4096;
+inline constexpr std::size_t kWatchDirItems = 16;
+inline constexpr std::size_t kWatchDirItemBytes = 320;
+inline constexpr std::size_t kPatterns = 16;
+inline constexpr std::size_t kPatternBytes = 64;
+inline constexpr int kMaxDepth = 16;
+// A pod with more annotations gets its answers as Events only: the admission policy walks no more.
+inline constexpr std::size_t kPodAnnotations = 256;
+
+// NodeLinkSet (the CRD's bounds, and tighter ones of our own).
+inline constexpr std::size_t kSourcesPerNode = 1000;
+inline constexpr std::size_t kSourcesPerPod = 16;
+inline constexpr std::size_t kSpecBytes = 256 * 1024;
+inline constexpr std::size_t kSpecBytesPerPod = 8 * 1024;
+inline constexpr std::size_t kStatusBytes = 128 * 1024;
+inline constexpr std::size_t kStatusPods = 1000;
+inline constexpr std::size_t kPathBytes = 1024;
+inline constexpr std::size_t kNameBytes = 255;  // NAME_MAX
+inline constexpr std::size_t kMessageBytes = 512;
+inline constexpr std::size_t kUidBytes = 64;
+
+// Streams and unary calls.
+inline constexpr std::size_t kEventBytes = 16 * 1024 * 1024;  // client-go's limit for one event
+inline constexpr std::size_t kUnaryBodyBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kPageBytes = 64 * 1024 * 1024;
+inline constexpr int kPageItems = 500;
+
+}  // namespace loglink::limits
