@@ -10,8 +10,10 @@
 
 #include "lib/base/error.h"
 #include "lib/model/kube_error.h"
+#include "lib/model/kube_event.h"
 #include "lib/model/lease.h"
 #include "lib/model/node_link_set.h"
+#include "lib/model/pod_answers.h"
 #include "lib/model/pod_view.h"
 #include "lib/model/watch_event.h"
 
@@ -38,33 +40,9 @@ std::string encode_node_link_set_status(const NodeLinkSet& object);  // PUT on /
 std::string encode_lease(const Lease& lease);
 
 // Merge patch for pods/status: the answers, and metadata.uid so that a re-created pod is not hit.
-// nullopt removes the annotation.
-struct PodAnswers {
-  std::optional<std::string> status;
-  std::optional<std::string> links;
-  std::optional<std::string> message;
-
-  auto operator<=>(const PodAnswers&) const = default;
-};
 std::string encode_pod_answers_patch(const std::string& pod_uid, const PodAnswers& answers);
 
 // events.k8s.io/v1.
-struct KubeEvent {
-  std::string namespace_name;
-  std::string name;
-  std::string type;    // "Normal" or "Warning"
-  std::string reason;
-  std::string action;
-  std::string note;    // at most 1,024 bytes
-  std::string reporting_controller;
-  std::string reporting_instance;
-  std::string regarding_api_version;
-  std::string regarding_kind;
-  std::string regarding_namespace;
-  std::string regarding_name;
-  std::string regarding_uid;
-  WallTime time{};
-};
 std::string encode_event(const KubeEvent& event);
 // Merge patch that says that the event has happened `count` times by `last`.
 std::string encode_event_series_patch(int count, WallTime last);
