@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
 #include <tl/expected.hpp>
 
 #include "lib/base/clock.h"
@@ -53,7 +52,9 @@ class StreamTransport {
   virtual ~StreamTransport() = default;
   // `handler` must outlive the stream: until on_end, or until cancel() returns.
   virtual StreamId open(StreamRequest request, StreamHandler& handler) = 0;
-  // No callback of that stream runs after this returns. Unknown or ended ids are ignored.
+  // No callback of that stream runs after this returns. Unknown or ended ids are ignored. May be
+  // called from within a callback of that stream (its on_end does not come then), and so may
+  // open().
   virtual void cancel(StreamId id) = 0;
 };
 

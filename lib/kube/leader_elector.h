@@ -6,9 +6,8 @@
 
 #include <optional>
 #include <string>
-#include <variant>
-
 #include <tl/expected.hpp>
+#include <variant>
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
@@ -22,7 +21,7 @@ class LeaderElector {
  public:
   struct GetLease {};
   struct WriteLease {
-    Lease lease;          // resource_version "" means create
+    Lease lease;  // resource_version "" means create
     bool release = false;
   };
   using Request = std::variant<GetLease, WriteLease>;
@@ -50,10 +49,10 @@ class LeaderElector {
   std::string identity_;
   Random& random_;
   std::optional<Lease> observed_;
-  MonotonicTime observed_at_{};          // when observed_ last changed
+  MonotonicTime observed_at_{};  // when observed_ last changed
   MonotonicTime next_try_{};
   MonotonicTime request_sent_{};
-  MonotonicTime allowed_until_{};        // 0 when not leading
+  MonotonicTime allowed_until_{};  // 0 when not leading
   enum class Pending { kNone, kGet, kWrite, kRelease } pending_ = Pending::kNone;
   bool shutting_down_ = false;
   bool released_ = false;

@@ -41,6 +41,7 @@ class Reflector {
     StreamKind kind = StreamKind::kPage;
     std::string target;  // path and query
     Duration deadline{};
+    bool begins_set = false;  // the first request of a new initial set
     bool operator==(const OpenStream&) const = default;
   };
   struct Wait {
@@ -94,7 +95,7 @@ class Reflector {
   Random& random_;
   Backoff backoff_;
   State state_ = State::kIdle;
-  bool watch_list_ = true;      // until the server refuses it
+  bool watch_list_ = true;  // until the server refuses it
   bool need_list_ = true;
   bool synced_ = false;
   std::string resource_version_;
