@@ -98,12 +98,12 @@ struct FileNotice {
     kEntry,          // created in, moved to, moved from or deleted from a watched directory
     kEntryDeleted,   // the name is gone for good (IN_DELETE): its inode number may be reused
     kDirectoryGone,  // the watch has ended: deleted, moved, unmounted, ignored
-    kLinkDirectory,  // something changed in the link directory
+    kLinkDirectory,  // `name` changed in the link directory; "": anything may have
     kOverflow,       // events were lost: everything is dirty
   };
   Kind kind = Kind::kEntry;
   std::uint64_t watch = 0;
-  std::string name;  // of the entry; "" otherwise
+  std::string name;  // of the entry or link; "" otherwise
 
   auto operator<=>(const FileNotice&) const = default;
 };
@@ -118,6 +118,9 @@ class FilePort {
   // The text that a link's target starts with, for a file of that root: "<dir>/" (safe root or, in
   // direct mode, the host path).
   [[nodiscard]] virtual std::string target_prefix(const std::string& root) const = 0;
+  // A link is ours when its target starts with one of these: what the marker says was ever used, as
+  // far as the configuration can explain it (below rootsDir, or a root's own path). Each ends in "/".
+  [[nodiscard]] virtual std::vector<std::string> owned_prefixes() const = 0;
 
   virtual FileExpected<FileInfo> stat(const std::string& root, const std::string& path) = 0;
   // At most max_entries entries; `truncated` says that there are more.
