@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/model/node_link_set.h"
 #include "lib/model/pod_view.h"
+#include "lib/model/source_bounds.h"  // check_source_bounds: the CRD's bounds on one source
 
 namespace loglink {
 
@@ -24,9 +25,6 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
 // A NodeLinkSet document for `agent --from-file` and `apply`, with the CRD's defaults and bounds
 // applied as the API server would. Exactly one document of that kind is required.
 Expected<NodeLinkSet> read_node_link_set(std::string_view text, const std::string& file_name);
-
-// The CRD's bounds on one source: the field and the reason, or nothing.
-Expected<void> check_source_bounds(const Source& source);
 
 // What people read back: YAML and JSON documents as kubectl would print them.
 std::string node_link_set_to_yaml(const NodeLinkSet& object);

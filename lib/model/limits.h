@@ -12,6 +12,8 @@ inline constexpr std::size_t kWatchDirItems = 16;
 inline constexpr std::size_t kWatchDirItemBytes = 320;
 inline constexpr std::size_t kPatterns = 16;
 inline constexpr std::size_t kPatternBytes = 64;
+// include or exclude as a whole, blanks counted: 16 patterns of 64 with commas, and one to spare.
+inline constexpr std::size_t kPatternListBytes = 1040;
 inline constexpr int kMaxDepth = 16;
 // A pod with more annotations gets its answers as Events only: the admission policy walks no more.
 inline constexpr std::size_t kPodAnnotations = 256;
