@@ -26,10 +26,13 @@ class LeaderElector {
   };
   using Request = std::variant<GetLease, WriteLease>;
 
+  // `identity` is unique among all processes that ever run. `random` must outlive this. With
+  // config.enabled false it leads for ever and asks nothing.
   LeaderElector(LeaderElectionConfig config, std::string identity, Random& random);
 
   // The request to send now, if any; at most one is under way. Call at next_wakeup() and after each
-  // answer.
+  // answer. Send it at once: `now` is the time from which the right to write counts. Its deadline
+  // is to be shorter than renewDeadline.
   std::optional<Request> poll(Now now);
   void answered(const tl::expected<Lease, KubeError>& result, Now now);
 
@@ -37,23 +40,39 @@ class LeaderElector {
   [[nodiscard]] bool is_leader(MonotonicTime now) const;
   // Until when: the fence that goes into UnaryRequest::not_after.
   [[nodiscard]] MonotonicTime writes_allowed_until() const;
+  // When poll() has something to send or the right to write ends, whichever is first.
   [[nodiscard]] MonotonicTime next_wakeup() const;
   // Who holds the lease, as last seen; "" when nobody or unknown.
   [[nodiscard]] const std::string& holder() const;
-  // From now on only give the lease up; poll() returns the release once, if we hold it.
+  // From now on only give the lease up; poll() returns the release once, if we hold it. All writes
+  // must have ended before: is_leader() is false from here on.
   void shut_down();
+  // After shut_down: nothing more to send. A release that failed is not repeated: the lease ends by
+  // itself.
   [[nodiscard]] bool released() const;
 
  private:
+  enum class Pending { kNone, kGet, kWrite, kRelease };
+
+  std::optional<Request> poll_release();
+  void got(const tl::expected<Lease, KubeError>& result, Now now);
+  void wrote(const tl::expected<Lease, KubeError>& result, Now now);
+  void observe(const Lease& lease, MonotonicTime now);
+  [[nodiscard]] bool holds() const;
+  [[nodiscard]] bool may_take(MonotonicTime now) const;
+  [[nodiscard]] Lease claim(Now now) const;
+  [[nodiscard]] Duration retry_delay(const KubeError& error);
+
   LeaderElectionConfig config_;
   std::string identity_;
   Random& random_;
   std::optional<Lease> observed_;
-  MonotonicTime observed_at_{};  // when observed_ last changed
+  MonotonicTime observed_at_{};  // when the record of observed_ last changed
   MonotonicTime next_try_{};
   MonotonicTime request_sent_{};
   MonotonicTime allowed_until_{};  // 0 when not leading
-  enum class Pending { kNone, kGet, kWrite, kRelease } pending_ = Pending::kNone;
+  Pending pending_ = Pending::kNone;
+  bool write_next_ = false;  // what was read allows a write; else read first
   bool shutting_down_ = false;
   bool released_ = false;
 };

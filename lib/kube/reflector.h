@@ -1,13 +1,19 @@
 // LIST + WATCH of one resource as a pure state machine: (state, input, now) -> effects.
 // No bytes, no sockets, no clock; ListWatch (list_watch.h) drives it.
 //
-// Rules and their sources (client-go tools/cache/reflector.go, kube-apiserver 1.36):
-//   watch-list first (sendInitialEvents), pages of 500 when the server cannot;
+// Rules, as client-go's tools/cache/reflector.go and kube-apiserver 1.36 have them:
+//   watch-list first (sendInitialEvents); pages of 500 when the server cannot (422, 400, any end
+//   before the initial set is whole), for this one set: the next relist asks again;
 //   the initial set is swapped in whole at its end: absence is what deletes;
-//   after a clean end the watch goes on from the last resourceVersion at once;
-//   410, as status or event: list again; 429, refused, cut, stalled: the same resourceVersion after
-//   a backoff, no relist; Retry-After is obeyed; any good answer resets the backoff;
-//   after an outage of more than outage_spread_after, the return is spread over outage_spread.
+//   after a clean end the watch goes on from the last resourceVersion at once, but one that ends
+//   within a second without an event backs off;
+//   410, as status or event: list again; 504 for a version from the future: list without one;
+//   429, refused, cut, stalled: the same resourceVersion after a backoff, no relist; three watches
+//   in a row that brought nothing but server errors or silence: list again, because a server whose
+//   storage was restored never answers a version from its future;
+//   Retry-After is obeyed; whatever the error, it is tried again for ever;
+//   trouble and backoff end with the first event, page, or second of an open watch;
+//   after an outage of more than outage_spread_after, attempts are spread over outage_spread.
 #pragma once
 
 #include <optional>
@@ -55,9 +61,14 @@ class Reflector {
   Action start(MonotonicTime now);
   // The wait is over.
   Action wait_ended(MonotonicTime now);
+  // Nothing is to come any more.
+  void stop() { state_ = State::kIdle; }
 
   // The stream of the last OpenStream answered. Events first, then exactly one of the ends.
   void good_answer(MonotonicTime now);  // a head with status 200
+  // When an open watch counts as good although it is silent; never() when there is none to judge.
+  [[nodiscard]] MonotonicTime settles_at() const;
+  void settle(MonotonicTime now);
   // A page is whole. Sets the state to watching when it is the last one.
   struct PageEnd {
     bool initial_set_complete = false;
@@ -86,18 +97,28 @@ class Reflector {
  private:
   enum class State { kIdle, kPaging, kWatchListInitial, kWatching, kWaiting };
 
-  Action open_next(MonotonicTime now);
+  Action open_next();
   Action open_page();
   Action open_watch(bool watch_list);
+  Action initial_watch_failed(const KubeError& error, MonotonicTime now);
+  Action page_failed(const KubeError& error, MonotonicTime now);
+  Action watch_failed(const KubeError& error, MonotonicTime now);
   Action back_off(const KubeError& error, MonotonicTime now);
+  Wait wait(Duration delay, MonotonicTime now);
+  void list_again();
+  void all_is_well();
+  [[nodiscard]] bool lived(MonotonicTime now) const;
 
   ReflectorOptions options_;
   Random& random_;
   Backoff backoff_;
   State state_ = State::kIdle;
-  bool watch_list_ = true;  // until the server refuses it
+  bool watch_list_;  // false once the server could not, until the next relist
   bool need_list_ = true;
   bool synced_ = false;
+  bool saw_event_ = false;                  // on the stream that is open
+  int fruitless_watches_ = 0;               // in a row
+  std::optional<MonotonicTime> opened_at_;  // when the stream that is open answered 200
   std::string resource_version_;
   std::string continue_token_;
   std::optional<Trouble> trouble_;

@@ -2,6 +2,7 @@
 // Knows no types; ListWatch<T> (list_watch.h) is the typed half.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ class WatchDriver : private StreamHandler {
   void start(Now now);
   // To be called at next_wakeup() or at any other time.
   void tick(Now now);
-  // never() while a stream is open.
-  [[nodiscard]] MonotonicTime next_wakeup() const { return waiting_until_; }
+  [[nodiscard]] MonotonicTime next_wakeup() const {
+    return std::min(waiting_until_, reflector_.settles_at());
+  }
   // Cancels for good; no callback of the listener comes after it.
   void stop();
 

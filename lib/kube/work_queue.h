@@ -19,27 +19,34 @@ class WorkQueue {
  public:
   explicit WorkQueue(BackoffPolicy retry) : retry_(retry) {}
 
-  // Needs work at `at`; an earlier time wins over a later one.
+  // Needs work at `at`; an earlier time wins over a later one, but never over the backoff of a key
+  // whose work failed: news about a key must not undercut what a busy server asked for.
   void add(const std::string& key, MonotonicTime at);
   // The key whose time came first, in state processing; nullopt when none is due.
   std::optional<std::string> take(MonotonicTime now);
   // Work ended. A key that was added meanwhile waits again.
   void done(const std::string& key);
-  // Work failed: done, and again after the key's backoff (or `at_least`, if that is longer).
+  // Work failed: done, and again after the key's backoff (or `at_least`, if that is longer). The
+  // backoff grows with each call until forget().
   void retry(const std::string& key, MonotonicTime now, Random& random, Duration at_least = {});
-  // Forgets the key's backoff.
-  void forget(const std::string& key) { backoffs_.erase(key); }
+  // Work succeeded: forgets the key's backoff. To be called before done().
+  void forget(const std::string& key) { failures_.erase(key); }
 
   // When take() will next return something; never() when nothing waits.
   [[nodiscard]] MonotonicTime next_due() const;
   [[nodiscard]] std::size_t size() const { return waiting_.size() + processing_.size(); }
 
  private:
+  struct Failure {
+    Backoff backoff;
+    MonotonicTime not_before;
+  };
+
   BackoffPolicy retry_;
   std::map<std::string, MonotonicTime> waiting_;
   std::set<std::pair<MonotonicTime, std::string>> order_;
   std::map<std::string, std::optional<MonotonicTime>> processing_;  // value: dirty, due then
-  std::map<std::string, Backoff> backoffs_;
+  std::map<std::string, Failure> failures_;
 };
 
 }  // namespace loglink

@@ -1,0 +1,21 @@
+#include "lib/kube/backoff.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace loglink {
+
+Duration Backoff::next(Random& random) {
+  const auto max = static_cast<double>(policy_.max.count());
+  const double grown = static_cast<double>(policy_.first.count()) *
+                       std::pow(policy_.factor, static_cast<double>(failures_));
+  // Stops counting where the delay stops growing: an outage of weeks must not overflow the count.
+  if (grown < max) ++failures_;
+  const Duration delay{static_cast<Duration::rep>(std::min(grown, max))};
+  const Duration jitter{
+      static_cast<Duration::rep>(static_cast<double>(delay.count()) * policy_.jitter)};
+  if (jitter <= Duration(0)) return delay;
+  return delay + random.between(Duration(0), jitter);
+}
+
+}  // namespace loglink

@@ -1,0 +1,194 @@
+#include "lib/kube/leader_elector.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "lib/kube/requests.h"
+
+namespace loglink {
+namespace {
+
+// Candidates must not ask in step. The holder is not jittered: its renewals are what others wait
+// on.
+constexpr double kCandidateJitter = 0.2;
+constexpr int kReleasedSeconds = 1;
+const std::string kNobody;
+
+// The record as election sees it: a label that someone puts on the object is not a sign of life.
+auto record(const Lease& lease) {
+  return std::tie(lease.holder, lease.duration_seconds, lease.transitions, lease.acquired,
+                  lease.renewed);
+}
+
+int whole_seconds(Duration duration) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
+  return static_cast<int>(std::max<std::int64_t>(seconds, 1));
+}
+
+}  // namespace
+
+LeaderElector::LeaderElector(LeaderElectionConfig config, std::string identity, Random& random)
+    : config_(std::move(config)), identity_(std::move(identity)), random_(random) {
+  if (!config_.enabled) allowed_until_ = MonotonicTime::never();
+}
+
+std::optional<LeaderElector::Request> LeaderElector::poll(Now now) {
+  if (now.monotonic >= allowed_until_) allowed_until_ = {};
+  if (!config_.enabled || pending_ != Pending::kNone) return std::nullopt;
+  if (shutting_down_) return poll_release();
+  if (now.monotonic < next_try_) return std::nullopt;
+  request_sent_ = now.monotonic;
+  if (!write_next_) {
+    pending_ = Pending::kGet;
+    return GetLease{};
+  }
+  pending_ = Pending::kWrite;
+  return WriteLease{claim(now), false};
+}
+
+std::optional<LeaderElector::Request> LeaderElector::poll_release() {
+  if (released_) return std::nullopt;
+  if (!holds()) {
+    released_ = true;
+    return std::nullopt;
+  }
+  pending_ = Pending::kRelease;
+  WriteLease write{*observed_, true};
+  write.lease.holder.clear();
+  write.lease.duration_seconds = kReleasedSeconds;
+  return write;
+}
+
+void LeaderElector::answered(const tl::expected<Lease, KubeError>& result, Now now) {
+  switch (std::exchange(pending_, Pending::kNone)) {
+    case Pending::kNone:
+      return;
+    case Pending::kGet:
+      got(result, now);
+      return;
+    case Pending::kWrite:
+      wrote(result, now);
+      return;
+    case Pending::kRelease:
+      released_ = true;
+      if (result) observe(*result, now.monotonic);
+      return;
+  }
+  __builtin_unreachable();
+}
+
+void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
+  if (!result) {
+    if (result.error().kind != KubeErrorKind::kNotFound) {
+      next_try_ = now.monotonic + retry_delay(result.error());
+      return;
+    }
+    // A deleted lease can be created by anyone without waiting: what we hold ends here.
+    observed_.reset();
+    allowed_until_ = {};
+    write_next_ = true;
+    next_try_ = now.monotonic;
+    return;
+  }
+  observe(*result, now.monotonic);
+  if (!holds()) allowed_until_ = {};
+  write_next_ = may_take(now.monotonic);
+  const Duration jitter{static_cast<Duration::rep>(
+      static_cast<double>(config_.retry_period.count()) * kCandidateJitter)};
+  next_try_ = now.monotonic;
+  if (!write_next_) {
+    next_try_ = next_try_ + config_.retry_period +
+                random_.between(Duration(0), std::max(jitter, Duration(1)));
+  }
+}
+
+void LeaderElector::wrote(const tl::expected<Lease, KubeError>& result, Now now) {
+  if (result) {
+    observe(*result, now.monotonic);
+    // From when it was sent: the answer may have taken any time, and others count from the write.
+    if (!shutting_down_) allowed_until_ = request_sent_ + config_.renew_deadline;
+    write_next_ = true;
+    next_try_ = request_sent_ + config_.retry_period;
+    return;
+  }
+  // Whether it arrived is unknown: read before writing again.
+  write_next_ = false;
+  next_try_ = std::max(now.monotonic, request_sent_ + retry_delay(result.error()));
+  if (result.error().kind == KubeErrorKind::kNotFound) allowed_until_ = {};
+}
+
+Duration LeaderElector::retry_delay(const KubeError& error) {
+  const bool is_leading = allowed_until_ > MonotonicTime{};
+  switch (reaction(error.kind, RequestUse::kLease)) {
+    case Reaction::kRequeue:
+    case Reaction::kRefreshCredentials:
+      // The holder looks again at once: its time runs out. Candidates have time.
+      if (is_leading) return std::min(config_.retry_period / 4, Duration(std::chrono::seconds(1)));
+      return config_.retry_period;
+    case Reaction::kResume:
+    case Reaction::kBackOff:
+    case Reaction::kRelist:
+    case Reaction::kDrop:
+      // A Retry-After that is longer than the right to write would lose it; the fence still holds.
+      if (!is_leading && error.retry_after) {
+        return std::max(config_.retry_period, *error.retry_after);
+      }
+      return config_.retry_period;
+  }
+  __builtin_unreachable();
+}
+
+void LeaderElector::observe(const Lease& lease, MonotonicTime now) {
+  if (!observed_ || record(*observed_) != record(lease)) observed_at_ = now;
+  observed_ = lease;
+}
+
+bool LeaderElector::holds() const { return observed_ && observed_->holder == identity_; }
+
+bool LeaderElector::may_take(MonotonicTime now) const {
+  if (observed_->holder.empty() || observed_->holder == identity_) return true;
+  return now >= observed_at_ + std::chrono::seconds(observed_->duration_seconds);
+}
+
+Lease LeaderElector::claim(Now now) const {
+  Lease lease;
+  if (observed_) lease = *observed_;
+  lease.namespace_name = config_.lease_namespace;
+  lease.name = config_.lease_name;
+  if (!holds()) {
+    if (observed_) ++lease.transitions;
+    lease.acquired = now.wall;
+  }
+  lease.holder = identity_;
+  lease.duration_seconds = whole_seconds(config_.lease_duration);
+  lease.renewed = now.wall;
+  return lease;
+}
+
+bool LeaderElector::is_leader(MonotonicTime now) const { return now < allowed_until_; }
+
+MonotonicTime LeaderElector::writes_allowed_until() const { return allowed_until_; }
+
+MonotonicTime LeaderElector::next_wakeup() const {
+  const bool is_leading = allowed_until_ > MonotonicTime{};
+  const MonotonicTime fence = is_leading ? allowed_until_ : MonotonicTime::never();
+  if (!config_.enabled || pending_ != Pending::kNone) return fence;
+  if (shutting_down_) return released_ ? MonotonicTime::never() : MonotonicTime{};
+  return std::min(fence, next_try_);
+}
+
+const std::string& LeaderElector::holder() const {
+  if (!config_.enabled) return identity_;
+  return observed_ ? observed_->holder : kNobody;
+}
+
+void LeaderElector::shut_down() {
+  shutting_down_ = true;
+  allowed_until_ = {};
+  if (!config_.enabled) released_ = true;
+}
+
+bool LeaderElector::released() const { return released_; }
+
+}  // namespace loglink
