@@ -22,9 +22,9 @@
 #include <variant>
 #include <vector>
 
+#include "lib/base/backoff.h"
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/kube/backoff.h"
 #include "lib/model/kube_error.h"
 
 namespace loglink {

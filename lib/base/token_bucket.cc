@@ -1,4 +1,4 @@
-#include "lib/kube/token_bucket.h"
+#include "lib/base/token_bucket.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,9 +7,9 @@
 #include <set>
 #include <string>
 
+#include "lib/base/backoff.h"
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/kube/backoff.h"
 
 namespace loglink {
 

@@ -1,4 +1,4 @@
-#include "lib/kube/backoff.h"
+#include "lib/base/backoff.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "lib/kube/work_queue.h"
+#include "lib/base/work_queue.h"
 
 #include <algorithm>
 
