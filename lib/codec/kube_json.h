@@ -20,7 +20,7 @@
 namespace loglink {
 
 // Decoders of LIST pages and WATCH lines. Pods whose bytes do not contain "loglink" are decoded to
-// their head only (Decoded::value is empty).
+// their head only (Decoded::value is empty). A codec and its copies share memory: one thread.
 ObjectCodec<PodView> pod_codec();
 ObjectCodec<NodeLinkSet> node_link_set_codec();
 
@@ -36,7 +36,8 @@ KubeError decode_error(int status, std::string_view content_type, std::string_vi
 
 // Bodies of writes. managedFields are never sent.
 std::string encode_node_link_set(const NodeLinkSet& object);       // POST and PUT of spec
-std::string encode_node_link_set_status(const NodeLinkSet& object);  // PUT on /status, with spec
+// PUT on /status. Without spec: the server takes it from the stored object, and it is large.
+std::string encode_node_link_set_status(const NodeLinkSet& object);
 std::string encode_lease(const Lease& lease);
 
 // Merge patch for pods/status: the answers, and metadata.uid so that a re-created pod is not hit.

@@ -29,6 +29,7 @@ inline constexpr std::size_t kPathBytes = 1024;
 inline constexpr std::size_t kNameBytes = 255;  // NAME_MAX
 inline constexpr std::size_t kMessageBytes = 512;
 inline constexpr std::size_t kUidBytes = 64;
+inline constexpr std::size_t kReasonBytes = 64;  // a word of the API or of reason.h
 
 // Streams and unary calls.
 inline constexpr std::size_t kEventBytes = 16 * 1024 * 1024;  // client-go's limit for one event

@@ -1,0 +1,52 @@
+#include "lib/codec/kube_json.h"
+
+#include "lib/codec/decode_object.h"
+
+namespace loglink {
+namespace {
+
+template <class Value>
+tl::expected<Value, KubeError> decode(std::string_view json, std::string_view what,
+                                      Value (*read)(const JsonReader&)) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  const auto code = parser.parse(json.data(), json.size()).get(root);
+  if (code != simdjson::SUCCESS) {
+    return tl::unexpected(protocol_error("cannot decode a " + std::string(what) + ": " +
+                                         simdjson::error_message(code)));
+  }
+  DecodeProblem problem;
+  Value value = read(JsonReader(root, problem));
+  if (problem.found()) {
+    return tl::unexpected(
+        protocol_error("cannot decode a " + std::string(what) + ": " + problem.text()));
+  }
+  return value;
+}
+
+std::string read_uid(const JsonReader& object) {
+  const JsonReader metadata = object.child("metadata");
+  std::string uid = metadata.text("uid");
+  if (uid.empty()) metadata.child("uid").report("missing");
+  return uid;
+}
+
+}  // namespace
+
+tl::expected<PodView, KubeError> decode_pod(std::string_view json) {
+  return decode(json, "Pod", &read_pod);
+}
+
+tl::expected<NodeLinkSet, KubeError> decode_node_link_set(std::string_view json) {
+  return decode(json, "NodeLinkSet", &read_node_link_set_object);
+}
+
+tl::expected<Lease, KubeError> decode_lease(std::string_view json) {
+  return decode(json, "Lease", &read_lease);
+}
+
+tl::expected<std::string, KubeError> decode_uid(std::string_view json) {
+  return decode(json, "object", &read_uid);
+}
+
+}  // namespace loglink
