@@ -21,13 +21,13 @@ struct Answer {
 
 struct AnswerInput {
   const ResolvedPod* pod = nullptr;
-  std::vector<LeftOut> left_out;                // of this pod
-  const NodeLinkSet* node_object = nullptr;     // nullptr: not there (yet)
+  std::vector<LeftOut> left_out;             // of this pod
+  const NodeLinkSet* node_object = nullptr;  // nullptr: not there (yet)
   // The first generation whose spec has this pod's present sources; an agent that has observed
   // less has not answered this pod. 0: not published yet.
   std::int64_t sources_since_generation = 0;
-  std::optional<StatusWord> previous_word;      // what stands on the pod now
-  bool agent_silent = false;                    // no answer for 60 s
+  std::optional<StatusWord> previous_word;  // what stands on the pod now
+  bool agent_silent = false;                // no answer for 60 s
   bool crd_outdated = false;
 };
 

@@ -12,19 +12,21 @@ namespace loglink {
 
 struct ExplainedPod {
   ResolvedPod pod;
-  Answer answer;                  // the one before the agent answers
+  Answer answer;  // the one before the agent answers
   std::vector<LeftOut> left_out;
 };
 
 struct Explanation {
-  std::vector<NodeLinkSet> node_link_sets;  // by node name; all names::kUnscheduledNode pods in one
-  std::vector<ExplainedPod> pods;           // in the order of the input
+  // By node name; all names::kUnscheduledNode pods in one. Nodes with at least one source.
+  std::vector<NodeLinkSet> node_link_sets;
+  std::vector<ExplainedPod> pods;     // in the order of the input; only those that ask
+  std::vector<ObjectKey> not_asking;  // without any annotation of ours, in the order of the input
 };
 
 Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now);
 
 // What a person reads: what is linked, where on the node, as which names; what is refused, why, and
-// the cure.
+// the cure. Printable ASCII and newlines only.
 std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config);
 
 }  // namespace loglink

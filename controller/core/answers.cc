@@ -1,0 +1,297 @@
+#include "controller/core/answers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/text.h"
+#include "lib/model/limits.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+constexpr std::size_t kWatchDirBytes = 160;  // of a message; the rest is for reason and cure
+
+// What is told first. The order of Severity, with what only waits in between.
+enum class Rank { kSource, kLimit, kMissing, kFile, kTold, kNote };
+
+struct Trouble {
+  Rank rank = Rank::kNote;
+  std::optional<Reason> reason;
+  std::string watch_dir;
+  std::string message;
+};
+
+Rank rank_of(Reason reason) {
+  switch (severity(reason)) {
+    case Severity::kSource:
+      return Rank::kSource;
+    case Severity::kLimit:
+      return Rank::kLimit;
+    case Severity::kMissing:
+      return Rank::kMissing;
+    case Severity::kFile:
+      return Rank::kFile;
+    case Severity::kTold:
+      return Rank::kTold;
+    case Severity::kSkip:
+    case Severity::kCondition:
+      return Rank::kNote;
+  }
+  __builtin_unreachable();
+}
+
+// Where this pod stands between its request and the agent's answer.
+struct Standing {
+  std::size_t accepted = 0;         // watch dirs that are to be in the node's object
+  bool limited = false;             // a watch dir has no place
+  bool in_spec = false;             // the object has a source of the pod, be it a withdrawn one
+  const PodLinks* entry = nullptr;  // the agent's, where it counts
+  bool observed = false;            // entry answers the pod's present sources
+};
+
+bool is_scheduled(const PodView& pod) {
+  return !pod.node_name.empty() && pod.node_name != names::kUnscheduledNode;
+}
+
+bool is_of(const PodView& pod, const std::string& pod_id, const std::string& namespace_name,
+           const std::string& name, const std::string& uid) {
+  return pod.namespace_name == namespace_name && pod.name == name && pod_id == uid;
+}
+
+bool is_left_out(const AnswerInput& input, std::size_t source) {
+  const std::string& watch_dir = input.pod->resolution.watch_dirs[source];
+  return std::any_of(input.left_out.begin(), input.left_out.end(),
+                     [&](const LeftOut& each) { return each.watch_dir == watch_dir; });
+}
+
+bool has_live(const NodeLinkSetSpec& spec, const Source& wanted) {
+  return std::any_of(spec.sources.begin(), spec.sources.end(), [&](const Source& source) {
+    return !source.withdrawn() && identity(source) == identity(wanted);
+  });
+}
+
+// True when every accepted source is in the object: what a leader that just started goes by.
+bool is_published(const AnswerInput& input) {
+  const Resolution& resolution = input.pod->resolution;
+  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
+    if (!is_left_out(input, i) && !has_live(input.node_object->spec, resolution.sources[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Standing find_standing(const AnswerInput& input) {
+  Standing standing;
+  const PodView& pod = input.pod->pod;
+  for (std::size_t i = 0; i < input.pod->resolution.sources.size(); ++i) {
+    if (!is_left_out(input, i)) ++standing.accepted;
+  }
+  standing.limited =
+      std::any_of(input.left_out.begin(), input.left_out.end(),
+                  [](const LeftOut& each) { return rank_of(each.reason) == Rank::kLimit; });
+  // An entry counts only where the pod is bound to the object's node and in its spec: an agent
+  // cannot speak for pods of other nodes.
+  if (input.node_object == nullptr || input.node_object->name != pod.node_name) return standing;
+  const NodeLinkSet& object = *input.node_object;
+  const std::string pod_id = claimed_pod_id(pod);
+  standing.in_spec = std::any_of(
+      object.spec.sources.begin(), object.spec.sources.end(), [&](const Source& source) {
+        return is_of(pod, pod_id, source.namespace_name, source.pod, source.uid);
+      });
+  if (!standing.in_spec) return standing;
+  const auto entry =
+      std::find_if(object.status.pods.begin(), object.status.pods.end(), [&](const PodLinks& each) {
+        return is_of(pod, pod_id, each.namespace_name, each.pod, each.uid);
+      });
+  if (entry == object.status.pods.end()) return standing;
+  standing.entry = &*entry;
+  if (input.sources_since_generation > 0) {
+    standing.observed = object.status.observed_generation >= input.sources_since_generation;
+  } else {
+    standing.observed = is_published(input);
+  }
+  return standing;
+}
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+// The agent knows host paths; the pod's owner knows watch dirs.
+std::string in_words_of_the_owner(std::string message, const Resolution& resolution) {
+  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
+    const Source& source = resolution.sources[i];
+    if (source.path.empty()) continue;
+    replace_all(message, source.root + "/" + source.path, resolution.watch_dirs[i]);
+    // Below kubelet-pods a path starts with the pod's uid: it can mean nothing else.
+    if (source.root == names::kKubeletPodsRoot) {
+      replace_all(message, source.path, resolution.watch_dirs[i]);
+    }
+  }
+  return message;
+}
+
+std::optional<Trouble> agent_trouble(const PodLinks& entry, const Resolution& resolution) {
+  if (entry.reason.empty() && entry.message.empty()) return std::nullopt;
+  Trouble trouble;
+  trouble.message = in_words_of_the_owner(entry.message, resolution);
+  trouble.reason = reason_from_string(entry.reason);
+  // A word of a newer agent: told, but it moves nothing.
+  trouble.rank = Rank::kNote;
+  if (trouble.reason) trouble.rank = rank_of(*trouble.reason);
+  const bool says_reason = trouble.message.find(entry.reason + ":") != std::string::npos;
+  if (!trouble.reason && !entry.reason.empty() && !says_reason) {
+    trouble.message = entry.reason + ": " + trouble.message;
+  }
+  return trouble;
+}
+
+std::vector<Trouble> controller_troubles(const AnswerInput& input) {
+  std::vector<Trouble> troubles;
+  const Resolution& resolution = input.pod->resolution;
+  for (const Refusal& each : resolution.refusals) {
+    troubles.push_back({rank_of(each.reason), each.reason, each.watch_dir, each.message});
+  }
+  for (const LeftOut& each : input.left_out) {
+    troubles.push_back({rank_of(each.reason), each.reason, each.watch_dir, each.message});
+  }
+  for (const Refusal& each : resolution.told) {
+    troubles.push_back({Rank::kTold, each.reason, each.watch_dir, each.message});
+  }
+  for (const Note& each : resolution.notes) {
+    troubles.push_back({Rank::kNote, std::nullopt, each.watch_dir, each.message});
+  }
+  return troubles;
+}
+
+// Why the agent has not answered. Waiting is no trouble by itself; an agent that is silent is.
+Trouble waiting(const AnswerInput& input) {
+  const PodView& pod = input.pod->pod;
+  if (!is_scheduled(pod)) return {Rank::kNote, std::nullopt, "", "the pod waits for a node"};
+  if (input.crd_outdated) {
+    return {Rank::kMissing, Reason::kCRDOutdated, "",
+            "the API server does not accept the node's list; ask the administrator to update the "
+            "NodeLinkSet CRD"};
+  }
+  if (input.agent_silent) {
+    return {Rank::kMissing, std::nullopt, "",
+            "no agent answers on node " + pod.node_name +
+                "; ask the administrator whether loglink-agent runs there"};
+  }
+  return {Rank::kNote, std::nullopt, "", "waiting for the agent on node " + pod.node_name};
+}
+
+std::string not_ready_reason(const NodeLinkSet& object) {
+  for (const Condition& condition : object.status.conditions) {
+    if (condition.type == names::kConditionReady && condition.status == "False") {
+      return condition.reason;
+    }
+  }
+  return {};
+}
+
+// Why a pod in order has no link: the last thing to say.
+Trouble no_links_note(const AnswerInput& input) {
+  const PodView& pod = input.pod->pod;
+  if (const std::string reason = not_ready_reason(*input.node_object); !reason.empty()) {
+    return {Rank::kNote, std::nullopt, "",
+            "the agent on node " + pod.node_name + " cannot link now (" + reason +
+                "); ask the administrator"};
+  }
+  const std::string patterns =
+      sanitize(join(input.pod->resolution.sources.front().include, ", "), 200);
+  if (pod.finished()) {
+    return {Rank::kNote, std::nullopt, "", "no file matched " + patterns + " before the pod ended"};
+  }
+  return {Rank::kNote, std::nullopt, "", "no file matches " + patterns + " yet"};
+}
+
+std::string to_text(const Trouble& trouble) {
+  std::string text;
+  if (!trouble.watch_dir.empty()) text = sanitize(trouble.watch_dir, kWatchDirBytes) + ": ";
+  if (trouble.reason) {
+    const std::string word(to_string(*trouble.reason));
+    if (trouble.message.find(word + ":") == std::string::npos) text += word + ": ";
+  }
+  return text + trouble.message;
+}
+
+// REQUIRES: the most severe comes first.
+std::string to_message(const std::vector<Trouble>& troubles) {
+  if (troubles.empty()) return {};
+  std::string more;
+  if (troubles.size() > 1) more = " (and " + std::to_string(troubles.size() - 1) + " more)";
+  return sanitize(to_text(troubles.front()), limits::kMessageBytes - more.size()) + more;
+}
+
+bool has_rank(const std::vector<Trouble>& troubles, Rank rank) {
+  return std::any_of(troubles.begin(), troubles.end(),
+                     [rank](const Trouble& trouble) { return trouble.rank == rank; });
+}
+
+// True when the agent has refused the last of the accepted watch dirs. Its entry has one reason for
+// all sources of the pod; of several it says by its counts whether one is left.
+bool agent_refuses_all(const Standing& standing, const Trouble& trouble) {
+  if (trouble.rank != Rank::kSource) return false;
+  return standing.accepted == 1 || (standing.entry->links == 0 &&
+                                    standing.entry->refused >= static_cast<int>(standing.accepted));
+}
+
+}  // namespace
+
+Answer answer(const AnswerInput& input) {
+  const PodView& pod = input.pod->pod;
+  const Standing standing = find_standing(input);
+  std::vector<Trouble> troubles = controller_troubles(input);
+  bool none_left = standing.accepted == 0 && !standing.limited;
+  bool pending = false;
+  if (standing.accepted > 0 && !standing.observed) {
+    pending = true;
+    Trouble wait = waiting(input);
+    // Beside a trouble there is no need to say that all is on its way.
+    if (troubles.empty() || wait.rank != Rank::kNote) troubles.push_back(std::move(wait));
+  } else if (standing.accepted > 0) {
+    if (auto trouble = agent_trouble(*standing.entry, input.pod->resolution)) {
+      none_left = !standing.limited && agent_refuses_all(standing, *trouble);
+      pending = trouble->rank == Rank::kMissing && standing.entry->links == 0;
+      troubles.push_back(std::move(*trouble));
+    } else if (standing.entry->links == 0) {
+      troubles.push_back(no_links_note(input));
+    }
+  }
+  if (pod.finished()) {
+    // Its emptyDir is gone with it, and no agent need answer any more: nothing to tell.
+    troubles.erase(std::remove_if(troubles.begin(), troubles.end(),
+                                  [](const Trouble& t) { return t.rank == Rank::kMissing; }),
+                   troubles.end());
+  }
+  std::stable_sort(troubles.begin(), troubles.end(),
+                   [](const Trouble& a, const Trouble& b) { return a.rank < b.rank; });
+
+  Answer result;
+  if (none_left) {
+    result.word = StatusWord::kInvalid;
+  } else if (has_rank(troubles, Rank::kSource) || has_rank(troubles, Rank::kLimit)) {
+    result.word = StatusWord::kDegraded;
+  } else if (pending) {
+    result.word = StatusWord::kPending;
+    if (pod.finished()) result.word = input.previous_word.value_or(StatusWord::kPending);
+  } else {
+    result.word = StatusWord::kLinked;
+  }
+  if (standing.entry != nullptr) {
+    result.links = standing.entry->links;
+  } else if (none_left && !standing.in_spec) {
+    result.links = 0;  // no agent has anything to answer
+  }
+  result.message = to_message(troubles);
+  if (!troubles.empty()) result.reason = troubles.front().reason;
+  return result;
+}
+
+}  // namespace loglink

@@ -1,0 +1,178 @@
+#include "controller/core/explain.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "lib/base/text.h"
+#include "lib/model/names.h"
+#include "lib/model/path.h"
+
+namespace loglink {
+namespace {
+
+std::string node_of(const PodView& pod) {
+  if (pod.node_name.empty()) return std::string(names::kUnscheduledNode);
+  return pod.node_name;
+}
+
+// The ids of the node's pods but one, as the controller hands them to resolve(). Only static pods
+// are asked about, so that a long list of pods is not compared pair by pair.
+std::set<std::string> ids_of_others(const std::vector<PodView>& pods, std::size_t but) {
+  std::set<std::string> ids;
+  if (pods[but].annotations.count(std::string(names::kConfigMirror)) == 0) return ids;
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    if (i != but && node_of(pods[i]) == node_of(pods[but])) ids.insert(claimed_pod_id(pods[i]));
+  }
+  return ids;
+}
+
+std::string count(std::size_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+// The names that files get, as a pattern that a person can read.
+std::string name_pattern(const Source& source) {
+  const std::string owner = source.pod + "_" + source.namespace_name + "_" + source.container;
+  if (source.naming == names::kNamingKubelet) return owner + "-<logfile>-<64 hex digits>.log";
+  if (source.plain_names) return owner + "-<logfile>.log";
+  return owner + "-<logfile>-<8 hex digits>.log";
+}
+
+std::string which_files(const Source& source) {
+  std::string text = join(source.include, ", ");
+  if (!source.exclude.empty()) text += " but not " + join(source.exclude, ", ");
+  if (source.max_depth > 1) text += ", " + std::to_string(source.max_depth) + " levels deep";
+  return text;
+}
+
+std::string host_directory(const Source& source, const ControllerConfig& config) {
+  const Root* root = find_root(config, source.root);
+  if (root == nullptr) return source.root + ":" + source.path;
+  return join_path(root->path, source.path);
+}
+
+void add_line(std::string& text, std::size_t indent, const std::string& line) {
+  text += std::string(indent, ' ') + sanitize(line, 2048) + "\n";
+}
+
+bool is_left_out(const ExplainedPod& pod, const std::string& watch_dir) {
+  return std::any_of(pod.left_out.begin(), pod.left_out.end(),
+                     [&](const LeftOut& each) { return each.watch_dir == watch_dir; });
+}
+
+void add_source(std::string& text, const Source& source, const std::string& watch_dir,
+                const ControllerConfig& config) {
+  add_line(text, 2, "linked   " + watch_dir + "  (container " + source.container + ")");
+  add_line(text, 11, "files    " + which_files(source));
+  add_line(text, 11, "on node  " + host_directory(source, config));
+  add_line(text, 11, "as       " + join_path(config.link_dir, name_pattern(source)));
+  if (source.plain_names && source.naming == names::kNamingLogfile) {
+    std::string exceptions = "other names than x.log";
+    if (source.max_depth > 1) exceptions += ", and files in subdirectories,";
+    add_line(text, 20, "(" + exceptions + " get 8 hex digits before .log)");
+  }
+}
+
+void add_refusal(std::string& text, const std::string& word, const std::string& watch_dir,
+                 Reason reason, const std::string& message) {
+  std::string what(to_string(reason));
+  if (!watch_dir.empty()) what = watch_dir + ": " + what;
+  add_line(text, 2, word + what);
+  // What is wrong; what to do.
+  const std::size_t cure = message.find("; ");
+  add_line(text, 11, message.substr(0, cure));
+  if (cure != std::string::npos) add_line(text, 11, "-> " + message.substr(cure + 2));
+}
+
+void add_pod(std::string& text, const ExplainedPod& explained, const ControllerConfig& config) {
+  const PodView& pod = explained.pod.pod;
+  const Resolution& resolution = explained.pod.resolution;
+  std::string head = "pod " + pod.namespace_name + "/" + pod.name;
+  if (node_of(pod) == names::kUnscheduledNode) {
+    head += " (on any node)";
+  } else {
+    head += " on node " + pod.node_name;
+  }
+  add_line(text, 0, head + ": " + std::string(to_string(explained.answer.word)));
+  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
+    if (is_left_out(explained, resolution.watch_dirs[i])) continue;
+    add_source(text, resolution.sources[i], resolution.watch_dirs[i], config);
+  }
+  for (const Refusal& each : resolution.refusals) {
+    add_refusal(text, "refused  ", each.watch_dir, each.reason, each.message);
+  }
+  for (const LeftOut& each : explained.left_out) {
+    add_refusal(text, "no room  ", each.watch_dir, each.reason, each.message);
+  }
+  for (const Refusal& each : resolution.told) {
+    add_refusal(text, "note     ", each.watch_dir, each.reason, each.message);
+  }
+  for (const Note& each : resolution.notes) {
+    add_line(text, 2, "note     " + each.watch_dir + ": " + each.message);
+  }
+}
+
+std::string summary(const Explanation& explanation) {
+  std::size_t sources = 0;
+  std::size_t refusals = 0;
+  for (const NodeLinkSet& set : explanation.node_link_sets) sources += set.spec.sources.size();
+  for (const ExplainedPod& pod : explanation.pods) {
+    refusals += pod.pod.resolution.refusals.size() + pod.left_out.size();
+  }
+  return count(explanation.pods.size(), "pod") +
+         " with loglink annotations: " + count(sources, "directory").append(" linked, ") +
+         count(refusals, "refusal");
+}
+
+}  // namespace
+
+Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config,
+                    WallTime now) {
+  Explanation explanation;
+  std::map<std::string, std::vector<ResolvedPod>> nodes;
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    ResolvedPod resolved{pods[i], resolve(pods[i], config, ids_of_others(pods, i))};
+    if (!resolved.resolution.requested) {
+      explanation.not_asking.push_back(pods[i].key());
+      continue;
+    }
+    nodes[node_of(pods[i])].push_back(resolved);
+    explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}});
+  }
+  std::vector<LeftOut> left_out;
+  for (const auto& [name, resolved] : nodes) {
+    DesiredSet desired = desired_set(resolved, {}, {}, config, now);
+    left_out.insert(left_out.end(), desired.left_out.begin(), desired.left_out.end());
+    if (desired.spec.sources.empty()) continue;
+    NodeLinkSet set;
+    set.name = name;
+    set.spec = std::move(desired.spec);
+    explanation.node_link_sets.push_back(std::move(set));
+  }
+  for (ExplainedPod& each : explanation.pods) {
+    const ObjectKey key = each.pod.pod.key();
+    std::copy_if(left_out.begin(), left_out.end(), std::back_inserter(each.left_out),
+                 [&](const LeftOut& candidate) { return candidate.pod == key; });
+    AnswerInput input;
+    input.pod = &each.pod;
+    input.left_out = each.left_out;
+    each.answer = answer(input);
+  }
+  return explanation;
+}
+
+std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config) {
+  std::string text;
+  for (const ExplainedPod& pod : explanation.pods) {
+    add_pod(text, pod, config);
+    text += "\n";
+  }
+  for (const ObjectKey& key : explanation.not_asking) {
+    add_line(text, 0, "pod " + key.namespace_name + "/" + key.name + ": no loglink annotation");
+  }
+  if (!explanation.not_asking.empty()) text += "\n";
+  return text + summary(explanation) + "\n";
+}
+
+}  // namespace loglink
