@@ -12,7 +12,7 @@ namespace loglink {
 
 struct Root {
   std::string name;
-  std::string path;                            // absolute, normalised
+  std::string path;                             // absolute, normalised
   std::vector<std::string> namespaces = {"*"};  // who may have sources in it; "*" is everyone
   bool per_namespace = false;  // the first component below it is the pod's namespace
 

@@ -1,6 +1,11 @@
 // Names of links, for every naming scheme (docs/reference/names.md). A name depends on the pod, the
 // container and the target alone, never on what other files exist. The rules of a naming value
 // never change once released.
+//
+//   logfile   <pod>_<namespace>_<container>-<logfile>.log, or with -<8 hex> before .log where the
+//             plain name could be ambiguous or illegal
+//   kubelet   <pod>_<namespace>_<container>-<logfile>-<64 hex>.log, which collectors that read the
+//             kubelet's names can take apart
 #pragma once
 
 #include <optional>
@@ -9,6 +14,9 @@
 
 namespace loglink {
 
+// REQUIRES: namespace and container are DNS labels and pod is a DNS subdomain (kube_names.h), as
+// the API server and the CRD hold them: no two pods can meet in a name because `_` is in none of
+// them.
 struct LinkTarget {
   std::string_view namespace_name;
   std::string_view pod;
@@ -21,7 +29,7 @@ struct LinkTarget {
 enum class NameError { kNameTooLong, kUnknownNaming };
 
 struct LinkName {
-  std::string text;                 // "" on error
+  std::string text;  // "" on error
   std::optional<NameError> error;
 };
 
