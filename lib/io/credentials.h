@@ -1,8 +1,9 @@
 // Where the API server is and who we are: kubeconfig files and in-cluster service accounts.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -15,13 +16,16 @@ namespace loglink {
 struct Endpoint {
   std::string host;  // without brackets
   std::uint16_t port = 443;
-  std::string base_path;        // "" or "/prefix"
-  bool tls = true;              // false only for http:// in a kubeconfig (tests)
-  std::string server_name;      // for SNI and the certificate check; the host unless overridden
+  std::string base_path;    // "" or "/prefix"
+  bool tls = true;          // false only for http:// in a kubeconfig (tests)
+  std::string server_name;  // for SNI and the certificate check; the host unless overridden
   bool insecure_skip_verify = false;
+
+  auto operator<=>(const Endpoint&) const = default;
 };
 
-// What goes into one connection. PEM texts; "" where there is none.
+// What goes into one connection. PEM texts; "" where there is none. Without a CA the system's are
+// trusted, as kubectl has it; with one, that one only.
 struct TlsMaterial {
   std::string ca_pem;
   std::string certificate_pem;
@@ -30,14 +34,16 @@ struct TlsMaterial {
   auto operator<=>(const TlsMaterial&) const = default;
 };
 
-// Credentials that may change while we run. Thread-safe.
+// Credentials that may change while we run. Thread-safe. A kubeconfig's exec plugin runs inside
+// these calls when its credential is to be renewed, for 15 s at most.
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
   // The Authorization header's value ("Bearer …", "Basic …"), "" for none. Re-reads a token file
   // when the last read is 60 s old; keeps the old token when that fails.
   virtual Expected<std::string> authorization(MonotonicTime now) = 0;
-  // CA and client certificate; files are re-read at most every 60 s.
+  // CA and client certificate; files are re-read at most every 60 s. Files that are unreadable or
+  // do not fit each other (a rotation half done) leave the old ones in use.
   virtual Expected<TlsMaterial> tls(MonotonicTime now) = 0;
   // The server said 401: what is cached is not to be used again.
   virtual void invalidate() = 0;
@@ -49,8 +55,17 @@ struct ClusterAccess {
   std::string default_namespace;
 };
 
+// What load_cluster_access asks of its surroundings.
+struct AccessEnvironment {
+  std::function<std::optional<std::string>(const std::string& name)> variable;
+  std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
+};
+
 // --kubeconfig F, else $KUBECONFIG (a colon list), else in-cluster, else ~/.kube/config. The error
-// names the file (and line) or the variables that are missing.
+// names the file (and line) or the variables that are missing, and what cures it. Everything that
+// is named is read once here, so that a wrong file ends the program at its start.
 Expected<ClusterAccess> load_cluster_access(const std::string& kubeconfig_flag);
+Expected<ClusterAccess> load_cluster_access(const std::string& kubeconfig_flag,
+                                            const AccessEnvironment& environment);
 
 }  // namespace loglink

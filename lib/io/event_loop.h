@@ -1,6 +1,7 @@
 // One Asio io_context on one thread, which owns all state of a program. Asio stays in the .cc file.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -18,15 +19,17 @@ class EventLoop {
   // Runs `task` on the loop thread, later. Thread-safe.
   void post(std::function<void()> task);
   // One alarm a loop needs: calls `wake` on the loop thread at `at` (or soon, if that is past).
-  // Setting it again replaces it. Loop thread only.
+  // Setting it again replaces it; MonotonicTime::never() only takes it away. Loop thread only.
   void set_alarm(MonotonicTime at, std::function<void()> wake);
   // Calls `ready` on the loop thread whenever fd is readable, until the loop ends. The owner keeps
   // the descriptor open as long. Loop thread only.
   void on_readable(int fd, std::function<void()> ready);
 
-  // Runs until stop(). Returns at once when stop() was called before.
+  // Runs until stop(). Returns at once when stop() was called before. An exception that a callback
+  // lets out is logged and counted; the loop goes on.
   void run();
   void stop();  // thread-safe
+  [[nodiscard]] std::uint64_t caught_exceptions() const;
 
   // For the other .cc files of lib/io: the boost::asio::io_context.
   void* native_context();
@@ -37,7 +40,7 @@ class EventLoop {
 };
 
 // SIGTERM and SIGINT call `stop` on the loop thread; a second one ends the process at once with
-// exit code 1. SIGPIPE is ignored. Call once, before threads are started.
+// exit code 1, whatever the loop does. SIGPIPE is ignored. Call once, before threads are started.
 void handle_stop_signals(EventLoop& loop, std::function<void()> stop);
 
 }  // namespace loglink

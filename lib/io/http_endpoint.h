@@ -1,6 +1,7 @@
 // The small HTTP server of both programs: /metrics, /healthz, /readyz.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,12 +23,15 @@ class HttpEndpoint {
   [[nodiscard]] virtual std::uint16_t port() const = 0;
 };
 
-// Serves GET on the loop's thread; `answer(path)` makes each answer. `address` is "host:port",
-// ":port" (IPv6 and IPv4) or "[v6]:port". Bounded: 32 connections, 8 KiB of request, 5 s each. An
+// Serves GET (and HEAD) on the loop's thread; `answer(path)` makes each answer. `address` is
+// "IP:port",
+// ":port" (IPv6 and IPv4) or "[v6]:port". Bounded: 32 connections (the oldest goes when one more
+// comes), 8 KiB of request, 5 s each. An
 // address that cannot be bound is tried again every few seconds, and said through `trouble` when
 // that changes ("" when it works).
-std::unique_ptr<HttpEndpoint> serve_http(EventLoop& loop, std::string address,
-                                         std::function<EndpointAnswer(const std::string& path)> answer,
-                                         std::function<void(const std::string& trouble)> trouble);
+std::unique_ptr<HttpEndpoint> serve_http(
+    EventLoop& loop, std::string address,
+    std::function<EndpointAnswer(const std::string& path)> answer,
+    std::function<void(const std::string& trouble)> trouble);
 
 }  // namespace loglink

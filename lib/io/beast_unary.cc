@@ -1,0 +1,156 @@
+#include <deque>
+
+#include "lib/io/answer.h"
+#include "lib/io/http_clients.h"
+#include "lib/io/http_connection.h"
+#include "lib/io/http_text.h"
+#include "lib/io/tls_context.h"
+#include "lib/io/transport_error.h"
+#include "lib/model/limits.h"
+
+namespace loglink {
+namespace {
+
+constexpr std::size_t kQueueLength = 4096;
+
+// A caller that floods the client is told to come back.
+KubeError full_queue() {
+  KubeError error;
+  error.kind = KubeErrorKind::kTooManyRequests;
+  error.message = "too many requests wait for the API server";
+  error.retry_after = std::chrono::seconds(1);
+  return error;
+}
+
+struct Call {
+  UnaryRequest request;
+  std::function<void(UnaryResult)> done;
+  MonotonicTime deadline;
+  bool tried_new_connection = false;
+  bool tried_new_credentials = false;
+};
+
+// The first call of the queue is under way, on the one connection.
+class BeastUnaryClient final : public UnaryClient, private StreamHandler {
+ public:
+  BeastUnaryClient(EventLoop& loop, ClusterAccess access, std::string user_agent)
+      : loop_(loop), access_(std::move(access)), user_agent_(std::move(user_agent)) {}
+
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    if (calls_.size() >= kQueueLength) {
+      loop_.post([done = std::move(done), alive = std::weak_ptr<int>(alive_)] {
+        if (!alive.expired()) done(tl::unexpected<KubeError>(full_queue()));
+      });
+      return;
+    }
+    const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
+    calls_.push_back(Call{std::move(request), std::move(done), deadline});
+    if (calls_.size() == 1) post_next();
+  }
+
+ private:
+  void post_next() {
+    loop_.post([this, alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.expired()) try_first();
+    });
+  }
+
+  void try_first() {
+    const Call& call = calls_.front();
+    const MonotonicTime now = SystemClock().now().monotonic;
+    CredentialSource& credentials = *access_.credentials;
+    Expected<std::string> authorization = credentials.authorization(now);
+    if (!authorization) {
+      return fail(credential_error(KubeErrorKind::kUnauthorized, authorization.error()));
+    }
+    const auto context = contexts_.get(access_.endpoint, credentials, now);
+    if (!context) return fail(credential_error(KubeErrorKind::kTls, context.error()));
+    RequestText text;
+    text.method = call.request.method;
+    text.target = call.request.target;
+    text.accept = "application/json";
+    text.authorization = std::move(*authorization);
+    text.user_agent = user_agent_;
+    text.content_type = call.request.content_type;
+    text.body = call.request.body;
+    std::optional<std::string> bytes = request_bytes(access_.endpoint, text);
+    if (!bytes) return fail(malformed_request(call.request.target));
+
+    // A connection that was made with other certificates is not used again.
+    reused_ = connection_ && connection_->reusable() && *context == context_;
+    if (!reused_) {
+      connection_ = make_http_connection(loop_, access_.endpoint, *context);
+      context_ = *context;
+    }
+    head_ = StreamHead{};
+    body_.clear();
+    HttpExchange exchange;
+    exchange.bytes = std::move(*bytes);
+    exchange.head_by = call.deadline;
+    exchange.idle_timeout = call.request.deadline;
+    exchange.deadline = call.deadline;
+    exchange.not_after = call.request.not_after;
+    connection_->start(std::move(exchange), *this);
+  }
+
+  void on_head(const StreamHead& head) override { head_ = head; }
+
+  void on_data(std::string_view bytes) override {
+    if (body_.size() + bytes.size() > limits::kUnaryBodyBytes) {
+      return fail(oversized_answer(calls_.front().request.target));
+    }
+    body_.append(bytes);
+  }
+
+  void on_end(std::optional<KubeError> error) override {
+    Call& call = calls_.front();
+    // The server had closed the kept connection; every request may be sent twice.
+    const bool stale =
+        error && reused_ && head_.status == 0 &&
+        (error->kind == KubeErrorKind::kRefused || error->kind == KubeErrorKind::kTls);
+    if (stale && !std::exchange(call.tried_new_connection, true)) return post_next();
+    if (error) return fail(std::move(*error));
+    if (head_.status == 401) {
+      access_.credentials->invalidate();
+      // A certificate may be what was refused, so a new connection is made too.
+      connection_.reset();
+      if (!std::exchange(call.tried_new_credentials, true)) return post_next();
+    }
+    finish(unary_result(head_, std::move(body_)));
+  }
+
+  void fail(KubeError error) {
+    connection_.reset();
+    finish(tl::unexpected<KubeError>(std::move(error)));
+  }
+
+  // The callback may destroy the client, so it comes last.
+  void finish(UnaryResult result) {
+    const std::function<void(UnaryResult)> done = std::move(calls_.front().done);
+    calls_.pop_front();
+    body_ = std::string();
+    if (!calls_.empty()) post_next();
+    done(std::move(result));
+  }
+
+  EventLoop& loop_;
+  const ClusterAccess access_;
+  const std::string user_agent_;
+  TlsContextCache contexts_;
+  std::deque<Call> calls_;
+  std::unique_ptr<HttpConnection> connection_;
+  std::shared_ptr<ssl_ctx_st> context_;  // of connection_
+  bool reused_ = false;
+  StreamHead head_;
+  std::string body_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace
+
+std::unique_ptr<UnaryClient> make_beast_unary_client(EventLoop& loop, ClusterAccess access,
+                                                     std::string user_agent) {
+  return std::make_unique<BeastUnaryClient>(loop, std::move(access), std::move(user_agent));
+}
+
+}  // namespace loglink

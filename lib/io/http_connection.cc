@@ -1,0 +1,340 @@
+#include "lib/io/http_connection.h"
+
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <exception>
+#include <optional>
+#include <utility>  // Asio 1.74 forgets it
+#include <vector>
+
+#include "lib/io/address.h"
+#include "lib/io/http_text.h"
+#include "lib/io/tls_context.h"
+#include "lib/io/transport_error.h"
+
+// g++ 12.2 miscompiles some arguments inside co_await: they are all named locals here.
+
+namespace loglink {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using TlsStream = asio::ssl::stream<tcp::socket&>;
+using Parser = http::response_parser<http::buffer_body>;
+
+constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::uint32_t kHeadBytes = 32 * 1024;
+// Only a head or a chunk's header can pile up in the buffer; both end far below this.
+constexpr std::size_t kBufferBytes = 128 * 1024;
+
+MonotonicTime now() { return SystemClock().now().monotonic; }
+
+// A peer that is gone without a word is noticed within 30 s, with or without data under way.
+void set_options(tcp::socket& socket) {
+  const int fd = socket.native_handle();
+  const auto set = [fd](int level, int option, int value) {
+    // A kernel that lacks one of them costs time, not correctness: the timeouts stay.
+    setsockopt(fd, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 15);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30000);
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+// The state of one connection. The coroutine of an exchange and its timer share it with the
+// HttpConnection; once `handler` is null nothing is reported any more.
+class Link final : public std::enable_shared_from_this<Link> {
+ public:
+  Link(asio::io_context& context, Endpoint endpoint, std::shared_ptr<ssl_ctx_st> tls)
+      : endpoint_(std::move(endpoint)),
+        resolver_(context),
+        socket_(context),
+        timer_(context),
+        buffer_(kBufferBytes),
+        piece_(kPieceBytes) {
+    buffer_.reserve(kPieceBytes);
+    if (!tls) return;
+    SSL_CTX_up_ref(tls.get());
+    tls_context_.emplace(tls.get());  // takes the reference
+    tls_.emplace(socket_, *tls_context_);
+  }
+
+  void start(HttpExchange exchange, StreamHandler& handler) {
+    exchange_ = std::move(exchange);
+    handler_ = &handler;
+    keep_ = false;
+    ++number_;
+    stage_ = TransportStage::kResolve;
+    stage_limit_ = exchange_.head_by;
+    arm();
+    asio::co_spawn(
+        resolver_.get_executor(),
+        [self = shared_from_this(), number = number_] { return self->run(self, number); },
+        asio::detached);
+  }
+
+  // No callback after this.
+  void stop() {
+    handler_ = nullptr;
+    ++number_;
+    close();
+  }
+
+  [[nodiscard]] bool reusable() const { return keep_ && handler_ == nullptr; }
+
+ private:
+  // `self` keeps the state alive while the coroutine is suspended.
+  asio::awaitable<void> run([[maybe_unused]] std::shared_ptr<Link> self, std::uint64_t number) {
+    if (number != number_) co_return;
+    try {
+      if (connected_) {
+        stage_ = TransportStage::kSend;
+      } else {
+        co_await connect(number);
+      }
+      if (number == number_) {
+        if (tls_) {
+          co_await converse(*tls_, number);
+        } else {
+          co_await converse(socket_, number);
+        }
+      }
+    } catch (const std::exception& exception) {
+      if (number == number_) {
+        TransportTrouble trouble{stage_, TransportFault::kProtocol, 0, exception.what(), false};
+        finish(transport_error(trouble, endpoint_));
+      }
+    }
+  }
+
+  // Each step looks after it was suspended whether the exchange is still wanted: finish() and
+  // stop() change number_.
+  asio::awaitable<void> connect(std::uint64_t number) {
+    error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    std::vector<tcp::endpoint> addresses;
+    if (is_ip_address(endpoint_.host)) {
+      // No name, no resolver thread.
+      addresses.emplace_back(asio::ip::make_address(endpoint_.host), endpoint_.port);
+    } else {
+      const std::string service = std::to_string(endpoint_.port);
+      const tcp::resolver::results_type results =
+          co_await resolver_.async_resolve(endpoint_.host, service, token);
+      if (number != number_) co_return;
+      if (error) co_return fail(error);
+      for (const auto& entry : results) addresses.push_back(entry.endpoint());
+    }
+    stage_ = TransportStage::kConnect;
+    co_await asio::async_connect(socket_, addresses, token);
+    if (number != number_) co_return;
+    if (error) co_return fail(error);
+    set_options(socket_);
+    if (tls_) {
+      stage_ = TransportStage::kHandshake;
+      if (!configure_tls_connection(tls_->native_handle(), endpoint_)) {
+        TransportTrouble trouble{stage_, TransportFault::kTls, 0,
+                                 "the server's name cannot be checked (tls-server-name)", false};
+        co_return finish(transport_error(trouble, endpoint_));
+      }
+      co_await tls_->async_handshake(asio::ssl::stream_base::client, token);
+      if (number != number_) co_return;
+      if (error) co_return fail(error);
+    }
+    connected_ = true;
+    stage_ = TransportStage::kSend;
+  }
+
+  template <class Stream>
+  asio::awaitable<void> converse(Stream& stream, std::uint64_t number) {
+    error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    if (now() > exchange_.not_after) {
+      KubeError late;
+      late.kind = KubeErrorKind::kCancelled;
+      late.message = "not sent: the time in which this write was allowed has passed";
+      co_return finish(std::move(late));
+    }
+    const auto request = asio::buffer(exchange_.bytes);
+    co_await asio::async_write(stream, request, token);
+    if (number != number_) co_return;
+    // A server may answer and close before it has read everything (413): its answer counts.
+    if (error && error != asio::error::broken_pipe && error != asio::error::connection_reset) {
+      co_return fail(error);
+    }
+
+    stage_ = TransportStage::kHead;
+    Parser parser;
+    parser.header_limit(kHeadBytes);
+    parser.body_limit(~std::uint64_t{0});  // Boost 1.74 takes none for zero
+    co_await http::async_read_header(stream, buffer_, parser, token);
+    if (number != number_) co_return;
+    if (error) co_return fail(error, parser.got_some());
+    handler_->on_head(head_of(parser));
+    if (number != number_) co_return;
+
+    stage_ = TransportStage::kBody;
+    parser.eager(true);  // several small chunks in one turn
+    bool first = true;
+    while (!parser.is_done()) {
+      auto& body = parser.get().body();
+      body.data = piece_.data();
+      body.size = piece_.size();
+      body.more = true;
+      stage_limit_ = now() + exchange_.idle_timeout;
+      if (std::exchange(first, false)) arm();
+      co_await http::async_read_some(stream, buffer_, parser, token);
+      if (number != number_) co_return;
+      const std::size_t count = piece_.size() - body.size;
+      if (count > 0) {
+        handler_->on_data(std::string_view(piece_.data(), count));
+        if (number != number_) co_return;
+      }
+      if (error && error != http::error::need_buffer) co_return fail(error, true);
+    }
+    keep_ = parser.get().keep_alive() && buffer_.size() == 0;
+    finish(std::nullopt);
+  }
+
+  static StreamHead head_of(const Parser& parser) {
+    const auto& message = parser.get();
+    StreamHead head;
+    head.status = static_cast<int>(message.result_int());
+    head.content_type = std::string(message[http::field::content_type]);
+    const auto retry_after = message.find(http::field::retry_after);
+    if (retry_after != message.end()) {
+      head.retry_after = parse_retry_after(std::string(retry_after->value()));
+    }
+    return head;
+  }
+
+  void fail(error_code error, bool answer_begun = false) {
+    TransportTrouble trouble{stage_, TransportFault::kProtocol, 0, "", answer_begun};
+    if (error.category() == boost::system::system_category() ||
+        error.category() == boost::system::generic_category()) {
+      trouble.fault = TransportFault::kSystem;
+      trouble.system_errno = error.value();
+    } else if (stage_ == TransportStage::kResolve) {
+      trouble.fault = TransportFault::kResolver;
+      trouble.detail = error.message();
+    } else if (error == asio::error::eof || error == http::error::end_of_stream ||
+               error == http::error::partial_message ||
+               error == asio::ssl::error::stream_truncated) {
+      trouble.fault = TransportFault::kEnded;
+    } else if (error.category() == asio::error::get_ssl_category()) {
+      trouble.fault = TransportFault::kTls;
+      const std::string reason = certificate_trouble(tls_->native_handle(), endpoint_);
+      trouble.detail = reason.empty() ? error.message() : reason;
+    } else {
+      trouble.detail = error.message();
+    }
+    finish(transport_error(trouble, endpoint_));
+  }
+
+  // Ends the exchange. The handler may destroy the connection or start the next exchange in it, so
+  // nothing is touched after it.
+  void finish(std::optional<KubeError> error) {
+    StreamHandler* const handler = std::exchange(handler_, nullptr);
+    ++number_;
+    timer_.cancel();
+    if (!keep_) close();
+    if (handler != nullptr) handler->on_end(std::move(error));
+  }
+
+  void close() {
+    error_code ignored;
+    resolver_.cancel();
+    timer_.cancel();
+    // No TLS goodbye: the answer's framing says whether it is whole.
+    socket_.close(ignored);
+    connected_ = false;
+    keep_ = false;
+  }
+
+  // One timer for all limits. A limit that moves away is noticed when the timer fires.
+  void arm() {
+    const MonotonicTime at = std::min(stage_limit_, exchange_.deadline);
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(at.since_epoch)));
+    timer_.async_wait([weak = weak_from_this(), number = number_](error_code error) {
+      const std::shared_ptr<Link> self = weak.lock();
+      if (!error && self && self->number_ == number) self->on_timer();
+    });
+  }
+
+  void on_timer() {
+    const MonotonicTime time = now();
+    TransportTrouble trouble{stage_, TransportFault::kTimeout, 0, "", false};
+    if (time >= exchange_.deadline) {
+      trouble.fault = TransportFault::kDeadline;
+    } else if (time < stage_limit_) {
+      return arm();
+    }
+    keep_ = false;
+    finish(transport_error(trouble, endpoint_));
+  }
+
+  const Endpoint endpoint_;
+  std::optional<asio::ssl::context> tls_context_;
+  tcp::resolver resolver_;
+  tcp::socket socket_;
+  std::optional<TlsStream> tls_;  // over socket_
+  asio::steady_timer timer_;
+  boost::beast::flat_buffer buffer_;
+  std::vector<char> piece_;
+
+  HttpExchange exchange_;
+  StreamHandler* handler_ = nullptr;
+  std::uint64_t number_ = 0;  // of the exchange; changes when it ends
+  TransportStage stage_ = TransportStage::kResolve;
+  MonotonicTime stage_limit_;
+  bool connected_ = false;
+  bool keep_ = false;
+};
+
+class BeastConnection final : public HttpConnection {
+ public:
+  BeastConnection(EventLoop& loop, const Endpoint& endpoint, std::shared_ptr<ssl_ctx_st> tls)
+      : link_(std::make_shared<Link>(*static_cast<asio::io_context*>(loop.native_context()),
+                                     endpoint, std::move(tls))) {}
+  ~BeastConnection() override { link_->stop(); }
+  BeastConnection(const BeastConnection&) = delete;
+  BeastConnection& operator=(const BeastConnection&) = delete;
+
+  void start(HttpExchange exchange, StreamHandler& handler) override {
+    link_->start(std::move(exchange), handler);
+  }
+  [[nodiscard]] bool reusable() const override { return link_->reusable(); }
+
+ private:
+  std::shared_ptr<Link> link_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpConnection> make_http_connection(EventLoop& loop, const Endpoint& endpoint,
+                                                     std::shared_ptr<ssl_ctx_st> tls) {
+  return std::make_unique<BeastConnection>(loop, endpoint, std::move(tls));
+}
+
+}  // namespace loglink
