@@ -1,0 +1,381 @@
+#include "controller/core/answer_writer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "lib/base/sha256.h"
+#include "lib/model/limits.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+constexpr double kPatchesPerSecond = 20;
+constexpr double kEventsPerSecond = 10;
+constexpr int kMaxPatchesUnderWay = 4;
+constexpr int kMaxEventsUnderWay = 2;
+constexpr std::size_t kMaxQueuedEvents = 10000;
+constexpr int kNodesPerStep = 64;
+// How long the server's "done" stands for what the watch does not show yet.
+constexpr Duration kToldTrust = std::chrono::seconds(10);
+constexpr Duration kCountInterval = std::chrono::seconds(60);
+constexpr Duration kAgentSilence = std::chrono::seconds(60);
+constexpr Duration kRetryFirst = std::chrono::seconds(1);
+constexpr int kRetryDoublings = 8;  // at most 256 s
+constexpr Duration kEventRetry = std::chrono::seconds(10);
+constexpr int kEventAttempts = 4;
+constexpr std::size_t kEventNamePodBytes = 230;
+
+PodAnswers to_annotations(const Answer& answer) {
+  PodAnswers answers;
+  answers.status = std::string(to_string(answer.word));
+  if (answer.links) answers.links = std::to_string(*answer.links);
+  if (!answer.message.empty()) answers.message = answer.message;
+  return answers;
+}
+
+// The policy in front of the server walks no more annotations than this, ours included.
+bool events_only(const PodView& pod) {
+  const PodAnswers there = answers_on(pod);
+  const std::size_t missing =
+      std::size_t{!there.status} + std::size_t{!there.links} + std::size_t{!there.message};
+  return pod.annotation_count + missing > limits::kPodAnnotations;
+}
+
+PodAnswers present(const ResolvedPod& pod, const PodState& state) {
+  return state.told ? *state.told : answers_on(pod.pod);
+}
+
+bool only_count_differs(const PodAnswers& a, const PodAnswers& b) {
+  return a.status == b.status && a.message == b.message && a.links && b.links;
+}
+
+bool is_trouble(const std::optional<std::string>& status) {
+  return status == to_string(StatusWord::kInvalid) || status == to_string(StatusWord::kDegraded);
+}
+
+bool names_uid(const KubeError& error) {
+  return std::any_of(error.causes.begin(), error.causes.end(),
+                     [](const StatusCause& cause) { return cause.field == "metadata.uid"; });
+}
+
+// Kinds that another try may cure.
+bool passes(KubeErrorKind kind) {
+  switch (kind) {
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kTls:
+    case KubeErrorKind::kConnectTimeout:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kDeadline:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+    case KubeErrorKind::kUnauthorized:
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+      return true;
+    case KubeErrorKind::kCancelled:
+    case KubeErrorKind::kForbidden:
+    case KubeErrorKind::kNotFound:
+    case KubeErrorKind::kNotServed:
+    case KubeErrorKind::kAlreadyExists:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kInvalid:
+    case KubeErrorKind::kUnexpected:
+      return false;
+  }
+  __builtin_unreachable();
+}
+
+// The same trouble of the same pod has the same name, so that writing it twice is one Event.
+std::string event_name(const ObjectKey& pod, const std::string& uid, const std::string& reason,
+                       const std::string& note) {
+  const std::string digest = sha256_hex(uid + '\n' + reason + '\n' + note).substr(0, 16);
+  std::string name = pod.name.substr(0, kEventNamePodBytes);
+  while (!name.empty() && (name.back() == '.' || name.back() == '-')) name.pop_back();
+  return name + "." + digest;
+}
+
+BackoffPolicy no_retries() { return {}; }
+
+}  // namespace
+
+AnswerWriter::AnswerWriter(ClusterState& state, std::string instance, Random& random)
+    : state_(state),
+      instance_(std::move(instance)),
+      random_(random),
+      nodes_(no_retries()),
+      patch_rate_(kPatchesPerSecond, kPatchesPerSecond),
+      event_rate_(kEventsPerSecond, kEventsPerSecond) {}
+
+MonotonicTime AnswerWriter::next_due(MonotonicTime now) const {
+  MonotonicTime due = nodes_.next_due();
+  const auto gated = [&](const TurnQueue& queue, const TokenBucket& rate, bool full) {
+    const MonotonicTime next = queue.next_due();
+    if (full || next == MonotonicTime::never()) return MonotonicTime::never();
+    return std::max(next, rate.ready_at(now));
+  };
+  due = std::min(due, gated(patches_, patch_rate_, patches_under_way_ >= kMaxPatchesUnderWay));
+  return std::min(due, gated(events_, event_rate_, events_under_way_ >= kMaxEventsUnderWay));
+}
+
+void AnswerWriter::step(Now now, Outcome& outcome) {
+  for (int compared = 0; compared < kNodesPerStep; ++compared) {
+    const std::optional<std::string> name = nodes_.take(now.monotonic);
+    if (!name) break;
+    compare(*name, now);
+    nodes_.done(*name);
+  }
+  send_patches(now, outcome);
+  send_events(now, outcome);
+}
+
+void AnswerWriter::compare(const std::string& node_name, Now now) {
+  const NodeState* node = state_.find_node(node_name);
+  if (node == nullptr) return;
+  // What does not fit is known only after the first look; that look marks the node again.
+  if (!node_name.empty() && !node->looked_at) return;
+  for (const ResolvedPod& pod : node->pods) compare_pod(node_name, *node, pod, now);
+}
+
+Answer AnswerWriter::present_answer(const std::string& node_name, const NodeState& node,
+                                    const ResolvedPod& pod, PodState& state, Now now) {
+  AnswerInput input;
+  input.pod = &pod;
+  for (const LeftOut& left : node.left_out) {
+    if (left.pod == pod.pod.key() && left.uid == claimed_pod_id(pod.pod)) {
+      input.left_out.push_back(left);
+    }
+  }
+  input.crd_outdated = node.outdated();
+  if (const auto& status = present(pod, state).status) {
+    input.previous_word = status_word_from_string(*status);
+  }
+  if (node.object) {
+    input.node_object = &*node.object;
+    const std::vector<Source> stored = live_sources(node.object->spec, pod);
+    const bool published = node.outdated() || stored == live_sources(node.desired_spec(), pod);
+    if (published) {
+      input.sources_since_generation = std::max<std::int64_t>(1, state.sources_since_generation);
+    }
+    const auto is_entry = [&](const PodLinks& entry) {
+      return entry.uid == stored.front().uid && entry.pod == pod.pod.name &&
+             entry.namespace_name == pod.pod.namespace_name;
+    };
+    const NodeLinkSetStatus& status = node.object->status;
+    const bool waits = published && !stored.empty() && !pod.pod.finished() &&
+                       (status.observed_generation < input.sources_since_generation ||
+                        std::none_of(status.pods.begin(), status.pods.end(), is_entry));
+    if (!waits) {
+      state.waiting_since.reset();
+    } else if (!state.waiting_since) {
+      // A new leader starts to wait, but does not take back what its predecessor has said.
+      state.waiting_since = now.monotonic;
+      input.agent_silent = true;
+      if (to_annotations(answer(input)) == present(pod, state)) {
+        state.waiting_since = now.monotonic - kAgentSilence;
+      }
+    }
+  }
+  input.agent_silent = state.waiting_since && now.monotonic - *state.waiting_since >= kAgentSilence;
+  if (state.waiting_since && !input.agent_silent) {
+    nodes_.add(node_name, *state.waiting_since + kAgentSilence);
+  }
+  return answer(input);
+}
+
+void AnswerWriter::compare_pod(const std::string& node_name, const NodeState& node,
+                               const ResolvedPod& pod, Now now) {
+  const ObjectKey key = pod.pod.key();
+  PodState* state = state_.find_pod(key);
+  if (state == nullptr) return;
+  if (state->told && !events_only(pod.pod)) {
+    if (answers_on(pod.pod) == *state->told || now.monotonic >= state->told_until) {
+      state->told.reset();
+    } else {
+      nodes_.add(node_name, state->told_until);
+    }
+  }
+  state->wanted = {};
+  state->wanted_reason.reset();
+  if (pod.resolution.requested) {
+    const Answer wanted = present_answer(node_name, node, pod, *state, now);
+    state->wanted = to_annotations(wanted);
+    state->wanted_reason = wanted.reason;
+  }
+  const PodAnswers there = present(pod, *state);
+  if (state->wanted == there || state->in_flight || state->refused_until_change) {
+    patches_.remove(key);
+    return;
+  }
+  MonotonicTime due = std::max(state->changes.ready_at(now.monotonic), state->retry_at);
+  if (only_count_differs(state->wanted, there) && state->count_written) {
+    due = std::max(due, *state->count_written + kCountInterval);
+  }
+  patches_.add(key, std::max(due, now.monotonic));
+}
+
+void AnswerWriter::send_patches(Now now, Outcome& outcome) {
+  while (patches_under_way_ < kMaxPatchesUnderWay &&
+         patch_rate_.ready_at(now.monotonic) <= now.monotonic) {
+    const std::optional<ObjectKey> key = patches_.take(now.monotonic);
+    if (!key) return;
+    PodState* state = state_.find_pod(*key);
+    const ResolvedPod* pod = state_.find_resolved(*key);
+    if (state == nullptr || pod == nullptr || state->in_flight) continue;
+    const PodAnswers before = present(*pod, *state);
+    if (state->wanted == before) continue;
+    state->changes.take(now.monotonic);
+    if (events_only(pod->pod)) {
+      state->told = state->wanted;
+      told(*pod, *state, before, now);
+      continue;
+    }
+    patch_rate_.take(now.monotonic);
+    state->in_flight = state->wanted;
+    ++patches_under_way_;
+    outcome.effects.emplace_back(PatchPod{*key, state->uid, state->wanted});
+  }
+}
+
+// The pod has been told; a change for the worse is an Event too.
+void AnswerWriter::told(const ResolvedPod& pod, PodState& state, const PodAnswers& before,
+                        Now now) {
+  if (state.told->links) state.count_written = now.monotonic;
+  if (!is_trouble(state.told->status) || state.told->status == before.status) return;
+  const ObjectKey key = pod.pod.key();
+  if (pending_events_.size() >= kMaxQueuedEvents && !pending_events_.contains(key)) {
+    ++dropped_events_;
+    return;
+  }
+  PendingEvent event;
+  event.uid = state.uid;
+  event.reason =
+      state.wanted_reason ? std::string(to_string(*state.wanted_reason)) : *state.told->status;
+  event.note = state.told->message.value_or(*state.told->status);
+  event.name = event_name(key, state.uid, event.reason, event.note);
+  pending_events_[key] = std::move(event);
+  events_.add(key, now.monotonic);
+}
+
+void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, const Result& result,
+                               Now now, Outcome& outcome) {
+  --patches_under_way_;
+  PodState* state = state_.find_pod(key);
+  const ResolvedPod* pod = state_.find_resolved(key);
+  if (state == nullptr || pod == nullptr || state->uid != uid || !state->in_flight) return;
+  const PodAnswers sent = *std::exchange(state->in_flight, std::nullopt);
+  nodes_.add(state->node_name, now.monotonic);
+  if (result) {
+    const PodAnswers before = present(*pod, *state);
+    state->told = sent;
+    state->told_until = now.monotonic + kToldTrust;
+    state->failures = 0;
+    state->retry_at = {};
+    told(*pod, *state, before, now);
+    return;
+  }
+  const KubeError& error = result.error();
+  // Re-created or gone: the watch will say so, and what is true of the new one.
+  if (error.kind == KubeErrorKind::kNotFound ||
+      (error.kind == KubeErrorKind::kInvalid && names_uid(error))) {
+    state->refused_until_change = true;
+    return;
+  }
+  if (error.kind == KubeErrorKind::kCancelled) return;
+  if (!passes(error.kind) && state->failures == 0) {
+    outcome.remarks.push_back(
+        {RemarkLevel::kWarning,
+         "the answer on a pod is refused",
+         {{"pod", key.namespace_name + "/" + key.name}, {"error", error.message}}});
+  }
+  const Duration delay = kRetryFirst * (1 << std::min(state->failures, kRetryDoublings));
+  state->failures = std::min(state->failures + 1, kRetryDoublings);
+  state->retry_at = now.monotonic + std::max(error.retry_after.value_or(Duration{}),
+                                             random_.between(delay, delay + delay / 2));
+}
+
+void AnswerWriter::send_events(Now now, Outcome& outcome) {
+  while (events_under_way_ < kMaxEventsUnderWay &&
+         event_rate_.ready_at(now.monotonic) <= now.monotonic) {
+    const std::optional<ObjectKey> key = events_.take(now.monotonic);
+    if (!key) return;
+    const auto found = pending_events_.find(*key);
+    PodState* state = state_.find_pod(*key);
+    if (found == pending_events_.end()) continue;
+    if (state == nullptr || state->uid != found->second.uid) {
+      pending_events_.erase(found);
+      continue;
+    }
+    PendingEvent& event = found->second;
+    ++event.attempts;
+    event.repeats = state->event_name == event.name;
+    event_rate_.take(now.monotonic);
+    ++events_under_way_;
+    if (event.repeats) {
+      outcome.effects.emplace_back(PatchEvent{*key, event.name, state->event_count + 1, now.wall});
+      continue;
+    }
+    KubeEvent value;
+    value.namespace_name = key->namespace_name;
+    value.name = event.name;
+    value.type = "Warning";
+    value.reason = event.reason;
+    value.action = "Link";
+    value.note = event.note;
+    value.reporting_controller = names::kReportingController;
+    value.reporting_instance = instance_;
+    value.regarding_api_version = "v1";
+    value.regarding_kind = "Pod";
+    value.regarding_namespace = key->namespace_name;
+    value.regarding_name = key->name;
+    value.regarding_uid = event.uid;
+    value.time = now.wall;
+    outcome.effects.emplace_back(CreateEvent{*key, std::move(value)});
+  }
+}
+
+void AnswerWriter::event_written(const ObjectKey& key, const std::string& name,
+                                 const Result& result, Now now, Outcome& outcome) {
+  --events_under_way_;
+  const auto found = pending_events_.find(key);
+  // A newer Event about the pod waits in its place.
+  if (found == pending_events_.end() || found->second.name != name) return;
+  PendingEvent& event = found->second;
+  PodState* state = state_.find_pod(key);
+  const bool is_same_pod = state != nullptr && state->uid == event.uid;
+  if (result) {
+    if (is_same_pod) {
+      state->event_count = event.repeats ? state->event_count + 1 : 1;
+      state->event_name = name;
+    }
+    pending_events_.erase(found);
+    return;
+  }
+  const KubeErrorKind kind = result.error().kind;
+  const bool again = is_same_pod && event.attempts < kEventAttempts;
+  if (again && kind == KubeErrorKind::kAlreadyExists) {
+    // Made by a predecessor, or by us without our having heard of it.
+    state->event_name = name;
+    state->event_count = 1;
+    events_.add(key, now.monotonic);
+  } else if (again && event.repeats && kind == KubeErrorKind::kNotFound) {
+    // Events are forgotten after an hour.
+    state->event_name.clear();
+    events_.add(key, now.monotonic);
+  } else if (again && passes(kind)) {
+    events_.add(key, now.monotonic +
+                         std::max(kEventRetry, result.error().retry_after.value_or(Duration{})));
+  } else {
+    ++dropped_events_;
+    outcome.remarks.push_back(
+        {RemarkLevel::kDebug,
+         "an event about a pod is dropped",
+         {{"pod", key.namespace_name + "/" + key.name}, {"error", result.error().message}}});
+    pending_events_.erase(found);
+  }
+}
+
+}  // namespace loglink

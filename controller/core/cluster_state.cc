@@ -1,0 +1,275 @@
+#include "controller/core/cluster_state.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+// How long the answer to our own write beats an older event of the watch.
+constexpr Duration kAnswerTrust = std::chrono::seconds(30);
+
+bool claims_static(const PodView& pod) {
+  return pod.annotations.contains(std::string(names::kConfigMirror)) ||
+         pod.annotations.contains(std::string(names::kConfigHash));
+}
+
+// Requests of ours, or answers of ours that may have to be taken away.
+bool has_annotation_of_ours(const PodView& pod) {
+  const auto first = pod.annotations.lower_bound(std::string(names::kAnnotationPrefix));
+  return first != pod.annotations.end() && first->first.starts_with(names::kAnnotationPrefix);
+}
+
+auto position(std::vector<ResolvedPod>& pods, const ObjectKey& key) {
+  return std::lower_bound(pods.begin(), pods.end(), key,
+                          [](const ResolvedPod& a, const ObjectKey& b) { return a.pod.key() < b; });
+}
+
+// What desired_set reads of a pod besides its resolution.
+bool same_for_spec(const ResolvedPod& a, const ResolvedPod& b) {
+  return a.pod.uid == b.pod.uid && a.pod.created == b.pod.created &&
+         a.pod.finished() == b.pod.finished() && a.pod.deleting == b.pod.deleting &&
+         a.resolution == b.resolution;
+}
+
+void merge(Dirty& into, Dirty from) {
+  into.specs.merge(from.specs);
+  into.answers.merge(from.answers);
+}
+
+}  // namespace
+
+PodAnswers answers_on(const PodView& pod) {
+  const auto value = [&](std::string_view key) -> std::optional<std::string> {
+    const auto found = pod.annotations.find(std::string(key));
+    if (found == pod.annotations.end()) return std::nullopt;
+    return found->second;
+  };
+  return {value(names::kStatus), value(names::kLinks), value(names::kMessage)};
+}
+
+std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod& pod) {
+  std::vector<Source> found;
+  const std::string id = claimed_pod_id(pod.pod);
+  for (const Source& source : spec.sources) {
+    if (!source.withdrawn() && source.uid == id && source.pod == pod.pod.name &&
+        source.namespace_name == pod.pod.namespace_name) {
+      found.push_back(source);
+    }
+  }
+  return found;
+}
+
+const NodeLinkSetSpec& NodeState::desired_spec() const {
+  static const NodeLinkSetSpec kNothing;
+  if (desired) return *desired;
+  return object ? object->spec : kNothing;
+}
+
+NodeState* ClusterState::find_node(const std::string& name) {
+  const auto found = nodes_.find(name);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+PodState* ClusterState::find_pod(const ObjectKey& key) {
+  const auto found = pods_.find(key);
+  return found == pods_.end() ? nullptr : &found->second;
+}
+
+ResolvedPod* ClusterState::find_resolved(const ObjectKey& key) {
+  const PodState* state = find_pod(key);
+  NodeState* node = state == nullptr ? nullptr : find_node(state->node_name);
+  if (node == nullptr) return nullptr;
+  const auto found = position(node->pods, key);
+  return found == node->pods.end() || found->pod.key() != key ? nullptr : &*found;
+}
+
+void ClusterState::forget_if_empty(const std::string& name) {
+  const auto found = nodes_.find(name);
+  if (found != nodes_.end() && found->second.empty()) nodes_.erase(found);
+}
+
+void ClusterState::remove_static_id(const ObjectKey& key) {
+  const auto found = static_nodes_.find(key);
+  if (found == static_nodes_.end()) return;
+  if (NodeState* node = find_node(found->second)) node->static_ids.erase(key);
+  static_nodes_.erase(found);
+}
+
+Dirty ClusterState::replace_pods(std::vector<PodView> pods) {
+  Dirty dirty;
+  std::set<ObjectKey> present;
+  for (const PodView& pod : pods) present.insert(pod.key());
+  std::vector<ObjectKey> gone;
+  for (const auto& [key, state] : pods_) {
+    if (!present.contains(key)) gone.push_back(key);
+  }
+  for (const auto& [key, node] : static_nodes_) {
+    if (!present.contains(key)) gone.push_back(key);
+  }
+  for (const ObjectKey& key : gone) merge(dirty, delete_pod(key));
+  for (PodView& pod : pods) merge(dirty, upsert_pod(std::move(pod)));
+  return dirty;
+}
+
+Dirty ClusterState::delete_pod(const ObjectKey& key) {
+  Dirty dirty;
+  if (const auto found = static_nodes_.find(key); found != static_nodes_.end()) {
+    dirty.specs.insert(found->second);
+  }
+  remove_static_id(key);
+  const auto found = pods_.find(key);
+  if (found == pods_.end()) return dirty;
+  const std::string name = found->second.node_name;
+  NodeState& node = nodes_[name];
+  const auto at = position(node.pods, key);
+  if (at != node.pods.end() && at->pod.key() == key) node.pods.erase(at);
+  pods_.erase(found);
+  // An unbound pod has no object to leave.
+  if (!name.empty()) dirty.specs.insert(name);
+  return dirty;
+}
+
+Dirty ClusterState::upsert_pod(PodView pod) {
+  const ObjectKey key = pod.key();
+  if (!has_annotation_of_ours(pod)) {
+    Dirty dirty = delete_pod(key);
+    if (claims_static(pod) && !pod.node_name.empty()) {
+      nodes_[pod.node_name].static_ids[key] = claimed_pod_id(pod);
+      static_nodes_[key] = pod.node_name;
+      dirty.specs.insert(pod.node_name);
+    }
+    return dirty;
+  }
+  Dirty dirty;
+  remove_static_id(key);
+  if (const PodState* old = find_pod(key);
+      old != nullptr && (old->uid != pod.uid || old->node_name != pod.node_name)) {
+    merge(dirty, delete_pod(key));
+  }
+  PodState& state = pods_[key];
+  state.uid = pod.uid;
+  state.node_name = pod.node_name;
+  state.refused_until_change = false;
+  state.failures = 0;
+
+  const std::string name = pod.node_name;
+  NodeState& node = nodes_[name];
+  ResolvedPod resolved{std::move(pod), {}};
+  // Static pods are resolved among their neighbours, right before the answer is used.
+  resolved.resolution = resolve(resolved.pod, config_, {});
+  const auto at = position(node.pods, key);
+  const bool known = at != node.pods.end() && at->pod.key() == key;
+  const bool is_static = claims_static(resolved.pod);
+  if (!known || is_static || !same_for_spec(*at, resolved)) {
+    // A source that the server rejected gets another chance when its pod changes.
+    std::erase_if(node.rejected, [&](const SourceIdentity& source) {
+      return source.namespace_name == key.namespace_name && source.pod == key.name;
+    });
+    if (!name.empty()) dirty.specs.insert(name);
+  }
+  if (known) {
+    *at = std::move(resolved);
+  } else {
+    node.pods.insert(at, std::move(resolved));
+  }
+  if (is_static) resolve_static_pods(node);
+  dirty.answers.insert(name);
+  return dirty;
+}
+
+bool ClusterState::resolve_static_pods(NodeState& node) {
+  bool changed = false;
+  for (ResolvedPod& pod : node.pods) {
+    if (!claims_static(pod.pod)) continue;
+    std::set<std::string> others;
+    for (const auto& [key, id] : node.static_ids) others.insert(id);
+    for (const ResolvedPod& other : node.pods) {
+      if (&other != &pod) others.insert(claimed_pod_id(other.pod));
+    }
+    Resolution resolution = resolve(pod.pod, config_, others);
+    if (resolution == pod.resolution) continue;
+    pod.resolution = std::move(resolution);
+    changed = true;
+  }
+  return changed;
+}
+
+Dirty ClusterState::replace_objects(std::vector<NodeLinkSet> objects, MonotonicTime now) {
+  Dirty dirty;
+  std::set<std::string> present;
+  for (const NodeLinkSet& object : objects) present.insert(object.name);
+  std::vector<std::string> gone;
+  for (const auto& [name, node] : nodes_) {
+    if (node.object && !present.contains(name)) gone.push_back(name);
+  }
+  for (const std::string& name : gone) merge(dirty, delete_object(name));
+  for (NodeLinkSet& object : objects) merge(dirty, upsert_object(std::move(object), now));
+  return dirty;
+}
+
+Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
+  Dirty dirty;
+  const std::string name = object.name;
+  NodeState& node = nodes_[name];
+  if (node.object && node.object->uid == object.uid &&
+      object.generation < node.object->generation && now < node.answer_trusted_until) {
+    node.held_back = std::move(object);
+    return dirty;
+  }
+  node.held_back.reset();
+  dirty.answers.insert(name);
+  if (!node.object || node.object->uid != object.uid || node.object->spec != object.spec ||
+      node.object->owners != object.owners || node.object->generation != object.generation) {
+    dirty.specs.insert(name);
+  }
+  take_object(node, std::move(object));
+  return dirty;
+}
+
+// An agent has answered a pod when it has observed the generation that brought the pod's sources.
+void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
+  const bool same_spec = node.object && node.object->spec == object.spec;
+  const bool first_seen = !node.object && !node.in_flight;
+  if (!same_spec && !first_seen) {
+    static const NodeLinkSetSpec kNothing;
+    const NodeLinkSetSpec& before = node.object ? node.object->spec : kNothing;
+    for (const ResolvedPod& pod : node.pods) {
+      if (live_sources(before, pod) == live_sources(object.spec, pod)) continue;
+      pods_[pod.pod.key()].sources_since_generation = object.generation;
+    }
+  }
+  node.object = std::move(object);
+}
+
+Dirty ClusterState::delete_object(const std::string& name) {
+  NodeState* node = find_node(name);
+  if (node == nullptr) return {};
+  node->object.reset();
+  node->held_back.reset();
+  node->vain_write.reset();
+  return {{name}, {name}};
+}
+
+Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
+  NodeState& node = nodes_[object.name];
+  const std::string name = object.name;
+  const bool watch_is_ahead =
+      node.object && node.object->uid == object.uid && node.object->generation >= object.generation;
+  if (!watch_is_ahead) {
+    take_object(node, std::move(object));
+    node.held_back.reset();
+    node.answer_trusted_until = now + kAnswerTrust;
+  }
+  return {{}, {name}};
+}
+
+void ClusterState::distrust_answer(NodeState& node) {
+  node.answer_trusted_until = {};
+  if (node.held_back) take_object(node, std::move(*node.held_back));
+  node.held_back.reset();
+}
+
+}  // namespace loglink

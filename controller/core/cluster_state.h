@@ -1,0 +1,144 @@
+// What the controller knows: pods that concern it, by node, and each node's object. No decision is
+// taken here but which node a change makes dirty.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/core/desired_set.h"
+#include "lib/base/token_bucket.h"
+#include "lib/model/pod_answers.h"
+
+namespace loglink {
+
+// How fast one node's object may be rewritten, and one pod's answers.
+inline constexpr double kNodeWritesPerSecond = 10;
+inline constexpr double kNodeWriteBurst = 20;
+inline constexpr double kNodeBytesPerSecond = 64 * 1024;
+inline constexpr double kNodeByteBurst = 1024 * 1024;
+inline constexpr double kPodChangesPerSecond = 0.1;
+inline constexpr double kPodChangeBurst = 3;
+
+// A spec that the server did not take as it was sent: writing it again would change nothing.
+struct VainWrite {
+  NodeLinkSetSpec sent;
+  NodeLinkSetSpec stored;  // what the server has instead
+  MonotonicTime until;     // tried again then: the CRD may have been replaced
+
+  auto operator<=>(const VainWrite&) const = default;
+};
+
+struct NodeState {
+  std::vector<ResolvedPod> pods;                // annotated ones, sorted by key
+  std::map<ObjectKey, std::string> static_ids;  // ids of static pods without annotations of ours
+
+  std::optional<NodeLinkSet> object;
+  // An event that is older than the answer to our own last write; it counts again when that answer
+  // proves wrong (a conflict) or has not been confirmed in time.
+  std::optional<NodeLinkSet> held_back;
+  MonotonicTime answer_trusted_until{};
+
+  bool looked_at = false;                  // desired and left_out are known
+  std::optional<NodeLinkSetSpec> desired;  // only while it differs from the object's spec
+  std::vector<LeftOut> left_out;
+  std::set<SourceIdentity> rejected;  // named by a 422
+  MonotonicTime rejected_until{};
+  std::optional<VainWrite> vain_write;
+
+  std::string node_uid;                      // of a GET whose answer is not used yet; "" otherwise
+  std::optional<NodeLinkSetSpec> in_flight;  // the spec that is being written
+  bool node_missing = false;                 // said once in the log
+
+  TokenBucket writes{kNodeWritesPerSecond, kNodeWriteBurst};
+  TokenBucket bytes{kNodeBytesPerSecond, kNodeByteBurst};
+
+  // What the node is to have; REQUIRES: looked_at.
+  [[nodiscard]] const NodeLinkSetSpec& desired_spec() const;
+  // The server keeps something else than what we ask for, and asking again would not help.
+  [[nodiscard]] bool outdated() const { return vain_write.has_value(); }
+  [[nodiscard]] bool empty() const {
+    return pods.empty() && static_ids.empty() && !object && !in_flight;
+  }
+};
+
+// What we told a pod and what we still have to.
+struct PodState {
+  std::string node_name;
+  std::string uid;
+
+  PodAnswers wanted;
+  std::optional<Reason> wanted_reason;  // what wanted.status rests on
+  std::optional<PodAnswers> in_flight;
+  // What the server took last, until the watch shows it; for pods with too many annotations, which
+  // are never patched, what was told by Events.
+  std::optional<PodAnswers> told;
+  MonotonicTime told_until{};
+  bool refused_until_change = false;  // the object is not the one we know; wait for its event
+  int failures = 0;
+  MonotonicTime retry_at{};
+  TokenBucket changes{kPodChangesPerSecond, kPodChangeBurst};
+  std::optional<MonotonicTime> count_written;
+
+  // The first generation that has this pod's present sources; 0 when we did not see it being
+  // written (a new leader), which takes the agent's entry as it is.
+  std::int64_t sources_since_generation = 0;
+  std::optional<MonotonicTime> waiting_since;  // for the agent's answer
+
+  std::string event_name;  // the last Event about the pod
+  int event_count = 0;
+};
+
+// Which nodes a change touches.
+struct Dirty {
+  std::set<std::string> specs;
+  std::set<std::string> answers;
+};
+
+class ClusterState {
+ public:
+  explicit ClusterState(ControllerConfig config) : config_(std::move(config)) {}
+
+  Dirty replace_pods(std::vector<PodView> pods);
+  Dirty upsert_pod(PodView pod);
+  Dirty delete_pod(const ObjectKey& key);
+
+  Dirty replace_objects(std::vector<NodeLinkSet> objects, MonotonicTime now);
+  Dirty upsert_object(NodeLinkSet object, MonotonicTime now);
+  Dirty delete_object(const std::string& name);
+  // The server's answer to our own write, which may come before or after the watch's event.
+  Dirty adopt_written(NodeLinkSet object, MonotonicTime now);
+  // What we took for the newest version is not: use what the watch said.
+  void distrust_answer(NodeState& node);
+
+  // Static pods depend on the ids of their neighbours; true when a resolution changed.
+  bool resolve_static_pods(NodeState& node);
+
+  NodeState* find_node(const std::string& name);
+  PodState* find_pod(const ObjectKey& key);
+  // The pod's record in its node; nullptr when it is not known.
+  ResolvedPod* find_resolved(const ObjectKey& key);
+  void forget_if_empty(const std::string& name);
+
+  [[nodiscard]] const std::map<std::string, NodeState>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::map<ObjectKey, PodState>& pods() const { return pods_; }
+  [[nodiscard]] const ControllerConfig& config() const { return config_; }
+
+ private:
+  void remove_static_id(const ObjectKey& key);
+  void take_object(NodeState& node, NodeLinkSet object);
+
+  ControllerConfig config_;
+  std::map<std::string, NodeState> nodes_;  // "": pods that are not bound yet
+  std::map<ObjectKey, PodState> pods_;
+  std::map<ObjectKey, std::string> static_nodes_;  // where static_ids has the key
+};
+
+// The answers that the pod's annotations show.
+PodAnswers answers_on(const PodView& pod);
+// Live sources of one pod in a spec, in its order.
+std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod& pod);
+
+}  // namespace loglink

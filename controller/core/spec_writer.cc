@@ -1,0 +1,333 @@
+#include "controller/core/spec_writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "controller/core/source_size.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+constexpr double kWritesPerSecond = 50;
+constexpr double kBytesPerSecond = 1024.0 * 1024;
+constexpr double kByteBurst = 96.0 * 1024 * 1024;
+constexpr int kMaxUnderWay = 8;
+// One step must not hold up the loop's streams; the rest comes with the next one.
+constexpr int kLooksPerStep = 64;
+// What the server did not take is tried again after this: nobody tells us that a CRD was replaced.
+constexpr Duration kVainRetry = std::chrono::minutes(10);
+// Wall clocks jump; a removal's time is looked at again at least this often.
+constexpr Duration kTimerMax = std::chrono::seconds(60);
+constexpr Duration kTimerMin = std::chrono::seconds(1);
+
+BackoffPolicy retry_policy() {
+  BackoffPolicy policy;
+  policy.first = std::chrono::milliseconds(200);
+  policy.max = std::chrono::seconds(60);
+  return policy;
+}
+
+bool owned_by_node(const NodeLinkSet& object) {
+  return std::any_of(object.owners.begin(), object.owners.end(), [&](const OwnerReference& owner) {
+    return owner.kind == "Node" && owner.name == object.name;
+  });
+}
+
+// "spec.sources[12].path" -> 12.
+std::optional<std::size_t> source_index(const std::string& field) {
+  constexpr std::string_view kStart = "spec.sources[";
+  if (!field.starts_with(kStart)) return std::nullopt;
+  std::size_t index = 0;
+  const char* first = field.data() + kStart.size();
+  const char* last = field.data() + field.size();
+  const auto [end, error] = std::from_chars(first, last, index);
+  if (error != std::errc() || end == last || *end != ']') return std::nullopt;
+  return index;
+}
+
+}  // namespace
+
+SpecWriter::SpecWriter(ClusterState& state, Random& random)
+    : state_(state),
+      random_(random),
+      queue_(retry_policy()),
+      writes_(kWritesPerSecond, kWritesPerSecond),
+      bytes_(kBytesPerSecond, kByteBurst) {}
+
+void SpecWriter::mark(const std::string& node, MonotonicTime at) {
+  // Pods that are not bound yet have no object.
+  if (!node.empty()) queue_.add(node, at);
+}
+
+MonotonicTime SpecWriter::next_due(MonotonicTime now) const {
+  // An answer brings us back.
+  if (under_way_ >= kMaxUnderWay) return MonotonicTime::never();
+  const MonotonicTime due = queue_.next_due();
+  if (due == MonotonicTime::never()) return due;
+  return std::max({due, writes_.ready_at(now), bytes_.ready_at(now)});
+}
+
+void SpecWriter::step(Now now, Outcome& outcome) {
+  for (int looked = 0; looked < kLooksPerStep; ++looked) {
+    // Checked before a node is taken, so that nodes keep their turn when the rate is used up.
+    if (under_way_ >= kMaxUnderWay) return;
+    if (writes_.ready_at(now.monotonic) > now.monotonic) return;
+    if (bytes_.ready_at(now.monotonic) > now.monotonic) return;
+    const std::optional<std::string> name = queue_.take(now.monotonic);
+    if (!name) return;
+    if (look_at(*name, now, outcome)) {
+      ++under_way_;
+    } else {
+      queue_.done(*name);
+      state_.forget_if_empty(*name);
+    }
+  }
+}
+
+void SpecWriter::expire(NodeState& node, MonotonicTime now) {
+  if (now >= node.answer_trusted_until && node.held_back) state_.distrust_answer(node);
+  if (now >= node.rejected_until) node.rejected.clear();
+  if (node.vain_write && now >= node.vain_write->until) node.vain_write.reset();
+}
+
+bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
+  NodeState* node = state_.find_node(name);
+  if (node == nullptr) return false;
+  expire(*node, now.monotonic);
+  bool answers_changed = state_.resolve_static_pods(*node) || !node->looked_at;
+
+  static const NodeLinkSetSpec kNothing;
+  const NodeLinkSetSpec& stored = node->object ? node->object->spec : kNothing;
+  DesiredSet desired = desired_set(node->pods, stored, node->rejected, state_.config(), now.wall);
+  plan_next_look(name, *node, desired.spec, now);
+
+  std::optional<NodeLinkSetSpec> open;
+  if (desired.spec != stored) open = desired.spec;
+  answers_changed = answers_changed || node->left_out != desired.left_out || node->desired != open;
+  node->looked_at = true;
+  node->left_out = std::move(desired.left_out);
+  node->desired = std::move(open);
+  if (answers_changed) outcome.answers_dirty.insert(name);
+
+  if (node->vain_write &&
+      (node->vain_write->sent != desired.spec || node->vain_write->stored != stored)) {
+    node->vain_write.reset();
+    outcome.answers_dirty.insert(name);
+  }
+  const bool nothing_to_do = node->object ? desired.spec == stored && owned_by_node(*node->object)
+                                          : desired.spec.sources.empty();
+  if (nothing_to_do) queue_.forget(name);
+  if (nothing_to_do || node->vain_write) return false;
+  return write(name, *node, desired.spec, now, outcome);
+}
+
+void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
+                                const NodeLinkSetSpec& desired, Now now) {
+  if (const std::optional<WallTime> change = next_change(desired, state_.config())) {
+    const Duration wait = std::clamp<Duration>(*change - now.wall, kTimerMin, kTimerMax);
+    queue_.add(name, now.monotonic + wait);
+  }
+  if (node.held_back) queue_.add(name, node.answer_trusted_until);
+  if (!node.rejected.empty()) queue_.add(name, node.rejected_until);
+  if (node.vain_write) queue_.add(name, node.vain_write->until);
+}
+
+bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkSetSpec& desired,
+                       Now now, Outcome& outcome) {
+  const MonotonicTime ready =
+      std::max(node.writes.ready_at(now.monotonic), node.bytes.ready_at(now.monotonic));
+  if (ready > now.monotonic) {
+    queue_.add(name, ready);
+    return false;
+  }
+  const bool owned = node.object && owned_by_node(*node.object);
+  if (!owned && node.node_uid.empty()) {
+    outcome.effects.emplace_back(GetNode{name});
+    return true;
+  }
+  NodeLinkSet object;
+  if (node.object) {
+    object = *node.object;
+    object.status = {};
+  }
+  object.name = name;
+  object.spec = desired;
+  if (!owned) {
+    std::erase_if(object.owners, [](const OwnerReference& owner) { return owner.kind == "Node"; });
+    object.owners.push_back({"v1", "Node", name, node.node_uid});
+    // The next time the Node may be another one.
+    node.node_uid.clear();
+  }
+  const double bytes = static_cast<double>(spec_bytes(desired));
+  writes_.take(now.monotonic);
+  bytes_.take(now.monotonic, bytes);
+  node.writes.take(now.monotonic);
+  node.bytes.take(now.monotonic, bytes);
+  node.in_flight = desired;
+  if (node.object) {
+    outcome.effects.emplace_back(PutSpec{std::move(object)});
+  } else {
+    outcome.effects.emplace_back(CreateNodeLinkSet{std::move(object)});
+  }
+  return true;
+}
+
+void SpecWriter::give_back(const std::string& name, Now now, const KubeError& error) {
+  queue_.retry(name, now.monotonic, random_, error.retry_after.value_or(Duration{}));
+}
+
+void SpecWriter::node_answered(const std::string& name,
+                               const tl::expected<std::string, KubeError>& uid, Now now,
+                               Outcome& outcome) {
+  --under_way_;
+  NodeState* node = state_.find_node(name);
+  if (node == nullptr) {
+    queue_.done(name);
+    return;
+  }
+  if (uid) {
+    node->node_uid = *uid;
+    node->node_missing = false;
+    queue_.add(name, now.monotonic);
+    queue_.done(name);
+    return;
+  }
+  if (uid.error().kind == KubeErrorKind::kNotFound && !node->node_missing) {
+    node->node_missing = true;
+    outcome.remarks.push_back(
+        {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
+  }
+  give_back(name, now, uid.error());
+}
+
+void SpecWriter::object_written(const std::string& name,
+                                tl::expected<NodeLinkSet, KubeError> answer, Now now,
+                                Outcome& outcome) {
+  --under_way_;
+  NodeState* node = state_.find_node(name);
+  if (node == nullptr || !node->in_flight) {
+    queue_.done(name);
+    return;
+  }
+  if (answer) {
+    written(*node, name, std::move(*answer), now, outcome);
+  } else {
+    refused(*node, name, answer.error(), now, outcome);
+  }
+  node->in_flight.reset();
+  state_.forget_if_empty(name);
+}
+
+void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet object, Now now,
+                         Outcome& outcome) {
+  if (object.spec == *node.in_flight) {
+    node.vain_write.reset();
+  } else {
+    node.vain_write = VainWrite{*node.in_flight, object.spec, now.monotonic + kVainRetry};
+    outcome.remarks.push_back(
+        {RemarkLevel::kWarning,
+         "the server keeps another spec than it was sent: its NodeLinkSet CRD "
+         "is older than this controller; install the CRD of this release",
+         {{"node", name}, {"reason", "CRDOutdated"}}});
+  }
+  outcome.remarks.push_back({RemarkLevel::kDebug,
+                             "node link set written",
+                             {{"node", name},
+                              {"sources", std::to_string(object.spec.sources.size())},
+                              {"generation", std::to_string(object.generation)}}});
+  if (node.desired == object.spec) node.desired.reset();
+  outcome.answers_dirty.merge(state_.adopt_written(std::move(object), now.monotonic).answers);
+  queue_.forget(name);
+  queue_.add(name, now.monotonic);
+  queue_.done(name);
+}
+
+void SpecWriter::refused(NodeState& node, const std::string& name, const KubeError& error, Now now,
+                         Outcome& outcome) {
+  switch (error.kind) {
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kAlreadyExists:
+      // Our picture is old; the watch brings the new one, which marks the node at once.
+      state_.distrust_answer(node);
+      give_back(name, now, error);
+      return;
+    case KubeErrorKind::kNotFound:
+      // Garbage collected with a Node that may be there again.
+      if (node.object) {
+        outcome.answers_dirty.merge(state_.delete_object(name).answers);
+      }
+      give_back(name, now, error);
+      return;
+    case KubeErrorKind::kInvalid:
+      invalid(node, name, error, now, outcome);
+      return;
+    case KubeErrorKind::kCancelled:
+      // Our right to write ended before it was sent; a new term looks at every node.
+      queue_.add(name, now.monotonic);
+      queue_.done(name);
+      return;
+    case KubeErrorKind::kForbidden:
+      outcome.remarks.push_back({RemarkLevel::kWarning,
+                                 "writing a node link set is forbidden",
+                                 {{"node", name}, {"error", error.message}}});
+      give_back(name, now, error);
+      return;
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kTls:
+    case KubeErrorKind::kConnectTimeout:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kDeadline:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+    case KubeErrorKind::kUnauthorized:
+    case KubeErrorKind::kNotServed:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+    case KubeErrorKind::kUnexpected:
+      give_back(name, now, error);
+      return;
+  }
+  __builtin_unreachable();
+}
+
+// A source that the server names is kept out, so that one bad pod never blocks its node.
+void SpecWriter::invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,
+                         Outcome& outcome) {
+  bool named = false;
+  for (const StatusCause& cause : error.causes) {
+    const std::optional<std::size_t> index = source_index(cause.field);
+    if (!index || *index >= node.in_flight->sources.size()) continue;
+    const Source& source = node.in_flight->sources[*index];
+    named = true;
+    node.rejected.insert(identity(source));
+    outcome.remarks.push_back({RemarkLevel::kWarning,
+                               "the server rejects a source",
+                               {{"node", name},
+                                {"pod", source.namespace_name + "/" + source.pod},
+                                {"field", cause.field},
+                                {"error", cause.message}}});
+  }
+  outcome.answers_dirty.insert(name);
+  if (named) {
+    node.rejected_until = now.monotonic + kVainRetry;
+    queue_.add(name, now.monotonic);
+    queue_.done(name);
+    return;
+  }
+  node.vain_write = VainWrite{*node.in_flight, node.object ? node.object->spec : NodeLinkSetSpec{},
+                              now.monotonic + kVainRetry};
+  outcome.remarks.push_back(
+      {RemarkLevel::kWarning,
+       "the server refuses a node link set: its NodeLinkSet CRD does not fit "
+       "this controller; install the CRD of this release",
+       {{"node", name}, {"reason", "CRDOutdated"}, {"error", error.message}}});
+  queue_.add(name, now.monotonic);
+  queue_.done(name);
+}
+
+}  // namespace loglink

@@ -1,0 +1,405 @@
+#include "controller/shell/controller_loop.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "lib/codec/kube_json.h"
+#include "lib/kube/requests.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+// What is under way at a shutdown gets this long before the lease is given up anyway.
+constexpr Duration kFinishWrites = std::chrono::seconds(2);
+constexpr Duration kReleaseDeadline = std::chrono::seconds(1);
+constexpr Duration kLeaseDeadlineMax = std::chrono::seconds(5);
+
+AnswerWriter::Result without_body(UnaryResult result) {
+  if (result) return {};
+  return tl::unexpected(std::move(result).error());
+}
+
+tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result) {
+  if (!result) return tl::unexpected(std::move(result).error());
+  return decode_node_link_set(result->body);
+}
+
+tl::expected<Lease, KubeError> lease_of(UnaryResult result) {
+  if (!result) return tl::unexpected(std::move(result).error());
+  return decode_lease(result->body);
+}
+
+std::string describe(const KubeError& error) {
+  std::string text(to_string(error.kind));
+  if (error.http_status != 0) text += " (" + std::to_string(error.http_status) + ")";
+  if (!error.message.empty()) text += ": " + error.message;
+  return text;
+}
+
+// What a person can do about trouble that does not pass by itself.
+std::string cure(const KubeError& error) {
+  switch (error.kind) {
+    case KubeErrorKind::kUnauthorized:
+      return "the API server does not accept our credentials: check the service account's token";
+    case KubeErrorKind::kForbidden:
+      return "grant what the chart's ClusterRole grants";
+    case KubeErrorKind::kNotServed:
+      return "install the CustomResourceDefinition nodelinksets.loglink.io";
+    case KubeErrorKind::kTls:
+      return "check the CA and the server's name";
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kConnectTimeout:
+      return "check the API server's address and that it runs";
+    case KubeErrorKind::kCancelled:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kDeadline:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+    case KubeErrorKind::kNotFound:
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kAlreadyExists:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kInvalid:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+    case KubeErrorKind::kUnexpected:
+      return "";
+  }
+  __builtin_unreachable();
+}
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace
+
+// One per resource: two bases with the same virtual functions could not tell them apart.
+template <class T>
+class ControllerLoop::Listener final : public ListWatchListener<T> {
+ public:
+  Listener(ControllerLoop& loop, Part part) : loop_(loop), part_(part) {}
+
+  void on_replaced(std::vector<Decoded<T>> objects, const std::string&) override {
+    std::vector<T> values;
+    values.reserve(objects.size());
+    for (Decoded<T>& object : objects) values.push_back(std::move(*object.value));
+    const Now now = loop_.ports_.clock.now();
+    if constexpr (std::is_same_v<T, PodView>) {
+      loop_.controller_.pods_replaced(std::move(values), now);
+    } else {
+      loop_.controller_.objects_replaced(std::move(values), now);
+    }
+    loop_.wake_();
+  }
+  void on_upserted(Decoded<T> object) override {
+    const Now now = loop_.ports_.clock.now();
+    if constexpr (std::is_same_v<T, PodView>) {
+      loop_.controller_.pod_upserted(std::move(*object.value), now);
+    } else {
+      loop_.controller_.object_upserted(std::move(*object.value), now);
+    }
+    loop_.wake_();
+  }
+  void on_deleted(const ObjectKey& key, const std::string&) override {
+    const Now now = loop_.ports_.clock.now();
+    if constexpr (std::is_same_v<T, PodView>) {
+      loop_.controller_.pod_deleted(key, now);
+    } else {
+      loop_.controller_.object_deleted(key.name, now);
+    }
+    loop_.wake_();
+  }
+  void on_trouble(const std::optional<KubeError>& error) override {
+    loop_.trouble(part_, error);
+    loop_.wake_();
+  }
+  void on_restart(std::string_view reason) override {
+    loop_.restarted(part_, reason);
+    loop_.wake_();
+  }
+
+ private:
+  ControllerLoop& loop_;
+  Part part_;
+};
+
+ControllerLoop::ControllerLoop(ControllerConfig config, std::string instance, ControllerPorts ports,
+                               std::function<void(const Remark&)> log, std::function<void()> wake)
+    : config_(std::move(config)),
+      instance_(std::move(instance)),
+      ports_(ports),
+      log_(std::move(log)),
+      wake_(std::move(wake)),
+      controller_(config_, instance_, ports_.random),
+      elector_(config_.leader_election, instance_, ports_.random),
+      pod_listener_(std::make_unique<Listener<PodView>>(*this, Part::kPods)),
+      object_listener_(std::make_unique<Listener<NodeLinkSet>>(*this, Part::kNodeLinkSets)) {
+  ListWatchOptions pods;
+  pods.reflector.path = kPodsPath;
+  pods.reflector.label_selector = config_.pod_selector;
+  pods_ = std::make_unique<ListWatch<PodView>>(std::move(pods), pod_codec(), ports_.streams,
+                                               ports_.clock, ports_.random, *pod_listener_);
+  ListWatchOptions objects;
+  objects.reflector.path = kNodeLinkSetsPath;
+  objects_ = std::make_unique<ListWatch<NodeLinkSet>>(std::move(objects), node_link_set_codec(),
+                                                      ports_.streams, ports_.clock, ports_.random,
+                                                      *object_listener_);
+}
+
+ControllerLoop::~ControllerLoop() = default;
+
+void ControllerLoop::start() {
+  const Now now = ports_.clock.now();
+  pods_->start(now);
+  objects_->start(now);
+  wake_();
+}
+
+void ControllerLoop::remark(RemarkLevel level, std::string message,
+                            std::vector<std::pair<std::string, std::string>> fields) {
+  log_(Remark{level, std::move(message), std::move(fields)});
+}
+
+// Said once when it changes, and once when it is over.
+void ControllerLoop::trouble(Part part, const std::optional<KubeError>& error) {
+  const auto name = [&]() -> std::string {
+    switch (part) {
+      case Part::kPods:
+        return "pods";
+      case Part::kNodeLinkSets:
+        return "nodelinksets";
+      case Part::kLease:
+        return "lease";
+    }
+    __builtin_unreachable();
+  };
+  const auto known = troubles_.find(part);
+  if (!error) {
+    if (known == troubles_.end()) return;
+    troubles_.erase(known);
+    remark(RemarkLevel::kInfo, "the API server answers again", {{"about", name()}});
+    return;
+  }
+  const bool is_new = known == troubles_.end() || known->second.kind != error->kind ||
+                      known->second.http_status != error->http_status ||
+                      known->second.reason != error->reason;
+  troubles_[part] = *error;
+  if (!is_new) return;
+  std::vector<std::pair<std::string, std::string>> fields = {{"about", name()},
+                                                             {"error", describe(*error)}};
+  if (const std::string what = cure(*error); !what.empty()) fields.emplace_back("cure", what);
+  remark(RemarkLevel::kWarning, "trouble with the API server, trying again", std::move(fields));
+}
+
+void ControllerLoop::restarted(Part part, std::string_view reason) {
+  const std::string resource = part == Part::kPods ? "pods" : "nodelinksets";
+  ++counters_.watch_restarts[{resource, std::string(reason)}];
+}
+
+bool ControllerLoop::leading() const {
+  return elector_.is_leader(ports_.clock.now().monotonic) && !shutdown_since_;
+}
+
+bool ControllerLoop::drained() const { return elector_.holder() == names::kDrainedHolder; }
+
+std::string ControllerLoop::not_ready_because() const {
+  if (shutdown_since_) return "shutting down";
+  for (const Part part : {Part::kPods, Part::kNodeLinkSets}) {
+    const bool synced = part == Part::kPods ? pods_->synced() : objects_->synced();
+    if (synced) continue;
+    const std::string name = part == Part::kPods ? "pods" : "nodelinksets";
+    const auto error = troubles_.find(part);
+    if (error == troubles_.end()) return name + " are not listed yet";
+    const std::string what = cure(error->second);
+    return name + " cannot be listed: " + describe(error->second) +
+           (what.empty() ? "" : "; " + what);
+  }
+  if (drained())
+    return "drained: loglink-controller drain holds the lease; delete the Lease to go on";
+  return "";
+}
+
+MonotonicTime ControllerLoop::next_wakeup() const {
+  if (finished_) return MonotonicTime::never();
+  if (shutdown_since_) {
+    const MonotonicTime writes_end = *shutdown_since_ + kFinishWrites;
+    return lease_given_up_ ? *shutdown_since_ + kShutdownMax : writes_end;
+  }
+  const MonotonicTime now = ports_.clock.now().monotonic;
+  return std::min({pods_->next_wakeup(), objects_->next_wakeup(), elector_.next_wakeup(),
+                   controller_.next_wakeup(now)});
+}
+
+void ControllerLoop::step() {
+  if (finished_) return;
+  const Now now = ports_.clock.now();
+  if (shutdown_since_) {
+    step_shutdown(now);
+    return;
+  }
+  pods_->tick(now);
+  objects_->tick(now);
+  elect(now);
+  const bool leads = elector_.is_leader(now.monotonic);
+  if (leads) {
+    controller_.set_leadership(elector_.writes_allowed_until());
+  } else {
+    controller_.set_leadership(std::nullopt);
+  }
+  for (Effect& effect : controller_.step(now)) perform(std::move(effect));
+  for (const Remark& line : controller_.take_remarks()) log_(line);
+}
+
+void ControllerLoop::elect(Now now) {
+  if (const std::optional<LeaderElector::Request> request = elector_.poll(now)) {
+    send_lease(*request);
+  }
+  const bool leads = elector_.is_leader(now.monotonic);
+  if (leads && !was_leading_) {
+    ++counters_.leader_changes;
+    remark(RemarkLevel::kInfo, "this controller leads", {{"instance", instance_}});
+  }
+  if (!leads && was_leading_) {
+    remark(RemarkLevel::kWarning, "the lease is lost, this controller is a candidate again",
+           {{"holder", elector_.holder()}});
+  }
+  was_leading_ = leads;
+  if (drained() && !was_drained_) {
+    remark(RemarkLevel::kWarning,
+           "the lease is held by loglink-controller drain: nothing is linked");
+  }
+  was_drained_ = drained();
+}
+
+void ControllerLoop::send_lease(const LeaderElector::Request& request) {
+  const LeaderElectionConfig& election = config_.leader_election;
+  const ObjectKey key{election.lease_namespace, election.lease_name};
+  UnaryRequest http;
+  if (const auto* write = std::get_if<LeaderElector::WriteLease>(&request)) {
+    std::string body = encode_lease(write->lease);
+    http = write->lease.resource_version.empty()
+               ? create_lease_request(election.lease_namespace, std::move(body))
+               : put_lease_request(key, std::move(body));
+  } else {
+    http = get_lease_request(key);
+  }
+  http.deadline = std::min<Duration>(kLeaseDeadlineMax, election.renew_deadline / 2);
+  if (shutdown_since_) http.deadline = kReleaseDeadline;
+  ports_.leases.send(
+      std::move(http), [this, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+        if (alive.expired()) return;
+        const bool missing = !result && result.error().kind == KubeErrorKind::kNotFound;
+        const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
+        ++counters_
+              .api_requests[{"lease", result ? "ok" : std::string(to_string(result.error().kind))}];
+        const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
+        if (lease) {
+          trouble(Part::kLease, std::nullopt);
+        } else if (!missing && !lost) {
+          trouble(Part::kLease, lease.error());
+        }
+        elector_.answered(lease, ports_.clock.now());
+        wake_();
+      });
+}
+
+void ControllerLoop::send(std::string kind, UnaryRequest request,
+                          std::function<void(UnaryResult, Now)> done) {
+  request.not_after = elector_.writes_allowed_until();
+  ++under_way_;
+  ports_.writes.send(std::move(request), [this, alive = std::weak_ptr<int>(alive_),
+                                          kind = std::move(kind),
+                                          done = std::move(done)](UnaryResult result) {
+    if (alive.expired()) return;
+    --under_way_;
+    ++counters_.api_requests[{kind, result ? "ok" : std::string(to_string(result.error().kind))}];
+    done(std::move(result), ports_.clock.now());
+    wake_();
+  });
+}
+
+void ControllerLoop::perform(Effect effect) {
+  std::visit(
+      Overloaded{
+          [&](const GetNode& get) {
+            send("get_node", get_node_request(get.name),
+                 [this, name = get.name](UnaryResult result, Now now) {
+                   tl::expected<std::string, KubeError> uid =
+                       result ? decode_uid(result->body)
+                              : tl::expected<std::string, KubeError>(
+                                    tl::unexpected(std::move(result).error()));
+                   controller_.node_answered(name, uid, now);
+                 });
+          },
+          [&](const CreateNodeLinkSet& create) {
+            send("create_node_link_set",
+                 create_node_link_set_request(encode_node_link_set(create.object)),
+                 [this, name = create.object.name](UnaryResult result, Now now) {
+                   controller_.object_written(name, object_of(std::move(result)), now);
+                 });
+          },
+          [&](const PutSpec& put) {
+            send("put_node_link_set",
+                 put_node_link_set_request(put.object.name, encode_node_link_set(put.object)),
+                 [this, name = put.object.name](UnaryResult result, Now now) {
+                   controller_.object_written(name, object_of(std::move(result)), now);
+                 });
+          },
+          [&](const PatchPod& patch) {
+            send("patch_pod",
+                 patch_pod_status_request(patch.pod,
+                                          encode_pod_answers_patch(patch.uid, patch.answers)),
+                 [this, pod = patch.pod, uid = patch.uid](UnaryResult result, Now now) {
+                   controller_.pod_patched(pod, uid, without_body(std::move(result)), now);
+                 });
+          },
+          [&](const CreateEvent& create) {
+            send("create_event",
+                 create_event_request(create.event.namespace_name, encode_event(create.event)),
+                 [this, pod = create.pod, name = create.event.name](UnaryResult result, Now now) {
+                   controller_.event_written(pod, name, without_body(std::move(result)), now);
+                 });
+          },
+          [&](const PatchEvent& patch) {
+            const ObjectKey event{patch.pod.namespace_name, patch.event_name};
+            send("patch_event",
+                 patch_event_request(event, encode_event_series_patch(patch.count, patch.last)),
+                 [this, pod = patch.pod, name = patch.event_name](UnaryResult result, Now now) {
+                   controller_.event_written(pod, name, without_body(std::move(result)), now);
+                 });
+          },
+      },
+      std::move(effect));
+}
+
+void ControllerLoop::shut_down() {
+  if (shutdown_since_) return;
+  shutdown_since_ = ports_.clock.now().monotonic;
+  pods_->stop();
+  objects_->stop();
+  remark(RemarkLevel::kInfo, "shutting down");
+  wake_();
+}
+
+void ControllerLoop::step_shutdown(Now now) {
+  const Duration passed = now.monotonic - *shutdown_since_;
+  // Giving the lease up with a write under way would let two write at once.
+  if (!lease_given_up_ && (under_way_ == 0 || passed >= kFinishWrites)) {
+    lease_given_up_ = true;
+    elector_.shut_down();
+  }
+  if (!lease_given_up_) return;
+  if (const std::optional<LeaderElector::Request> request = elector_.poll(now)) {
+    send_lease(*request);
+  }
+  finished_ = elector_.released() || passed >= kShutdownMax;
+}
+
+}  // namespace loglink
