@@ -152,6 +152,13 @@ LinkName kubelet_name(const LinkTarget& target) {
   return {with_digest(prefix, cut, digest_of(target)), std::nullopt};
 }
 
+// As the CRD has it, a little wider than the API server.
+bool may_be_pod(std::string_view name) {
+  return !name.empty() && consists_of(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") &&
+         consists_of(name.substr(0, 1), kLowerAlphanumeric) &&
+         consists_of(name.substr(name.size() - 1), kLowerAlphanumeric);
+}
+
 // What may follow "<container>-" and precede ".log", in any of the schemes.
 bool is_tail(std::string_view tail) {
   if (tail.empty()) return false;
@@ -183,7 +190,7 @@ bool has_link_name_form(std::string_view name) {
   if (first == std::string_view::npos) return false;
   const std::size_t second = name.find('_', first + 1);
   if (second == std::string_view::npos) return false;
-  if (!is_dns_subdomain(name.substr(0, first)) ||
+  if (!may_be_pod(name.substr(0, first)) ||
       !is_dns_label(name.substr(first + 1, second - first - 1))) {
     return false;
   }

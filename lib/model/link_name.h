@@ -14,9 +14,9 @@
 
 namespace loglink {
 
-// REQUIRES: namespace and container are DNS labels and pod is a DNS subdomain (kube_names.h), as
-// the API server and the CRD hold them: no two pods can meet in a name because `_` is in none of
-// them.
+// REQUIRES: the names are as the CRD holds them: namespace and container are DNS labels, pod
+// consists of a-z 0-9 - . with a letter or digit at both ends. No two pods can meet in a name
+// because `_` is in none of them.
 struct LinkTarget {
   std::string_view namespace_name;
   std::string_view pod;
