@@ -1,0 +1,102 @@
+// What a person gets for a wrong file: one line that names the thing and the cure, exit code 1.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/e2e/support/program.h"
+#include "tests/e2e/support/world.h"
+
+namespace loglink::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class BadInput : public ::testing::Test {
+ protected:
+  BadInput() {
+    std::string pattern = (fs::temp_directory_path() / "loglink-bad-XXXXXX").string();
+    base = ::mkdtemp(pattern.data());
+    fs::create_directories(base / "pods");
+    fs::create_directories(base / "state");
+    write_file(base / "kubeconfig",
+               "apiVersion: v1\nkind: Config\nclusters:\n- name: c\n  cluster: {server: "
+               "'https://127.0.0.1:1'}\nusers:\n- {name: u, user: {token: t}}\ncontexts:\n- name: "
+               "x\n  context: {cluster: c, user: u}\ncurrent-context: x\n");
+  }
+  ~BadInput() override { fs::remove_all(base); }
+
+  std::string shared() const {
+    return "linkDir: " + (base / "links").string() + "\nrootsDir: " + (base / "roots").string() +
+           "\nstateDir: " + (base / "state").string() + "\nmetricsAddress: ''\nroots: [{name: " +
+           "kubelet-pods, path: " + (base / "pods").string() + "}]\n";
+  }
+
+  // Runs to its end; the single line that it wrote.
+  std::string message(const std::vector<std::string>& arguments, int exit_code) {
+    Program program(arguments, (base / "output").string());
+    EXPECT_EQ(program.wait(std::chrono::seconds(10)), exit_code);
+    std::string text = program.output();
+    fs::remove(base / "output");
+    EXPECT_FALSE(text.empty());
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    EXPECT_EQ(text.find('\n'), std::string::npos) << "more than one line:\n" << text;
+    return text;
+  }
+
+  std::string agent_message(const std::string& config) {
+    write_file(base / "agent.yaml", config);
+    return message({program_path("loglink-agent"), "run", "--config",
+                    (base / "agent.yaml").string(), "--kubeconfig", (base / "kubeconfig").string()},
+                   1);
+  }
+
+  fs::path base;
+};
+
+TEST_F(BadInput, AnAbsentKubeconfigIsNamed) {
+  const std::string file = (base / "nothing-here").string();
+  EXPECT_THAT(message({program_path("loglink-controller"), "run", "--kubeconfig", file}, 1),
+              AllOf(HasSubstr(file), HasSubstr("No such file")));
+  EXPECT_THAT(message({program_path("loglink-agent"), "run", "--kubeconfig", file}, 1),
+              HasSubstr(file));
+}
+
+TEST_F(BadInput, AnUnknownKeyIsNamedWithFileAndLine) {
+  write_file(base / "controller.yaml", "linger: 5m\nlinkDirectory: /x\n");
+  EXPECT_THAT(
+      message({program_path("loglink-controller"), "run", "--config",
+               (base / "controller.yaml").string(), "--kubeconfig", (base / "kubeconfig").string()},
+              1),
+      AllOf(HasSubstr("controller.yaml:2"), HasSubstr("linkDirectory"), HasSubstr("linkDir")));
+}
+
+TEST_F(BadInput, ALinkDirThatIsAFileIsRefused) {
+  write_file(base / "links", "I am a file\n");
+  EXPECT_THAT(agent_message(shared() + "nodeName: n\nlinkMode: direct\n"),
+              AllOf(HasSubstr("linkDir"), HasSubstr((base / "links").string())));
+}
+
+TEST_F(BadInput, ALinkDirWithForeignEntriesAndNoMarkerIsRefusedAndUntouched) {
+  write_file(base / "links/precious.txt", "not loglink's\n");
+  EXPECT_THAT(agent_message(shared() + "nodeName: n\nlinkMode: direct\n"),
+              AllOf(HasSubstr("linkDir"), HasSubstr((base / "links").string())));
+  EXPECT_EQ(read_file(base / "links/precious.txt"), "not loglink's\n");
+  EXPECT_FALSE(fs::exists(base / "links/.loglink"));
+}
+
+TEST_F(BadInput, AnAgentWithoutANodeNameSaysHowToGiveOne) {
+  EXPECT_THAT(agent_message(shared() + "linkMode: direct\n"), HasSubstr("NODE_NAME"));
+}
+
+TEST_F(BadInput, AWrongFlagIsAUsageError) {
+  Program program({program_path("loglink-agent"), "run", "--no-such-flag"},
+                  (base / "output").string());
+  EXPECT_EQ(program.wait(std::chrono::seconds(10)), 2);
+  EXPECT_THAT(program.output(), HasSubstr("--no-such-flag"));
+}
+
+}  // namespace
+}  // namespace loglink::testing
