@@ -35,7 +35,7 @@ tl::expected<std::string, KubeError> decode_uid(std::string_view json);
 KubeError decode_error(int status, std::string_view content_type, std::string_view body);
 
 // Bodies of writes. managedFields are never sent.
-std::string encode_node_link_set(const NodeLinkSet& object);       // POST and PUT of spec
+std::string encode_node_link_set(const NodeLinkSet& object);  // POST and PUT of spec
 // PUT on /status. Without spec: the server takes it from the stored object, and it is large.
 std::string encode_node_link_set_status(const NodeLinkSet& object);
 std::string encode_lease(const Lease& lease);

@@ -12,10 +12,10 @@
 
 namespace loglink {
 
-// Pods of a manifest, for `explain`. Workloads (Deployment, StatefulSet, DaemonSet, ReplicaSet, Job,
-// CronJob) give the pod of their template, called as the workload. Missing nodeName and uid become
-// names::kUnscheduledNode and names::kUnassignedUid, a missing namespace "default". Other kinds are
-// skipped and named in `skipped` ("Service/web").
+// Pods of a manifest, for `explain`. Workloads (Deployment, StatefulSet, DaemonSet, ReplicaSet,
+// Job, CronJob) give the pod of their template, called as the workload. Missing nodeName and uid
+// become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace "default". Other
+// kinds are skipped and named in `skipped` ("Service/web").
 struct ManifestPods {
   std::vector<PodView> pods;
   std::vector<std::string> skipped;

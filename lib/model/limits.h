@@ -37,4 +37,9 @@ inline constexpr std::size_t kUnaryBodyBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kPageBytes = 64 * 1024 * 1024;
 inline constexpr int kPageItems = 500;
 
+// Files that people write.
+inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;
+inline constexpr std::size_t kYamlDepth = 200;
+inline constexpr std::size_t kYamlExpandedBytes = 96 * 1024 * 1024;  // with aliases written out
+
 }  // namespace loglink::limits

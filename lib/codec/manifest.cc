@@ -1,0 +1,222 @@
+#include "lib/codec/manifest.h"
+
+#include <optional>
+#include <utility>
+
+#include "lib/base/text.h"
+#include "lib/codec/decode_object.h"
+#include "lib/codec/yaml_tree.h"
+#include "lib/model/limits.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+// One document of a file. A JSON file has no tree unless an error needs its lines.
+struct Document {
+  YamlNodePointer tree;
+  std::string json;
+};
+
+class ManifestFile {
+ public:
+  static Expected<ManifestFile> load(std::string_view text, const std::string& name) {
+    ManifestFile file(name);
+    if (text.size() > limits::kFileBytes) return file.error(0, "larger than 16 MiB");
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    if (first != std::string_view::npos && text[first] == '{' && is_json(text)) {
+      file.documents_.push_back({nullptr, std::string(text)});
+      return file;
+    }
+    auto trees = parse_yaml(text);
+    if (!trees) {
+      return file.error(trees.error().line, "not valid YAML or JSON: " + trees.error().message);
+    }
+    for (YamlNodePointer& tree : *trees) {
+      std::string json = yaml_to_json(*tree);
+      file.documents_.push_back({std::move(tree), std::move(json)});
+    }
+    return file;
+  }
+
+  // function(const JsonReader& object, const std::string& kind) for each object: documents, and the
+  // items of lists. The first problem noted by it ends with an error.
+  template <class Function>
+  Expected<void> each_object(Function function) const {
+    for (const Document& document : documents_) {
+      simdjson::dom::parser parser;
+      simdjson::dom::element root;
+      if (const auto code = parser.parse(document.json).get(root)) {
+        return error(line_in(document, ""), simdjson::error_message(code));
+      }
+      DecodeProblem problem;
+      visit(JsonReader(root, problem), "", function);
+      if (problem.found()) return error(line_in(document, problem.path), problem.text());
+    }
+    return {};
+  }
+
+  [[nodiscard]] tl::unexpected<Error> error(int line, const std::string& message) const {
+    std::string place = name_;
+    if (line > 0) place += ":" + std::to_string(line);
+    return fail(ErrorCode::kInvalidArgument, place + ": " + message);
+  }
+
+ private:
+  explicit ManifestFile(std::string name) : name_(std::move(name)) {}
+
+  static bool is_json(std::string_view text) {
+    simdjson::dom::parser parser;
+    return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  }
+
+  // Items of typed lists ("PodList") may leave out their kind.
+  template <class Function>
+  static void visit(const JsonReader& object, const std::string& kind_of_list, Function& function) {
+    std::string kind = object.text("kind");
+    if (kind.empty()) kind = kind_of_list;
+    if (kind.empty()) {
+      object.child("kind").report("missing; every Kubernetes object has one");
+    } else if (kind.ends_with("List") && object.has("items")) {
+      const std::string item_kind = kind.substr(0, kind.size() - 4);
+      object.each("items", [&](const JsonReader& item) { visit(item, item_kind, function); });
+    } else {
+      function(object, kind);
+    }
+  }
+
+  static int line_in(const Document& document, const std::string& path) {
+    if (document.tree) return line_of(*document.tree, path);
+    const auto trees = parse_yaml(document.json);
+    if (!trees || trees->empty()) return 0;
+    return line_of(*trees->front(), path);
+  }
+
+  std::string name_;
+  std::vector<Document> documents_;
+};
+
+bool is_workload(std::string_view kind) {
+  return kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet" ||
+         kind == "ReplicaSet" || kind == "Job" || kind == "CronJob";
+}
+
+PodView pod_of_template(const JsonReader& spec) {
+  const JsonReader pod_template = spec.child("template");
+  if (!pod_template.present()) pod_template.report("missing");
+  PodView pod = read_pod_template(pod_template);
+  // A template has no identity, whatever is written there.
+  pod.uid.clear();
+  pod.created = {};
+  pod.deleting = false;
+  pod.owners.clear();
+  return pod;
+}
+
+PodView pod_of_workload(const JsonReader& object, std::string_view kind) {
+  const JsonReader spec = object.child("spec");
+  if (kind != "CronJob") return pod_of_template(spec);
+  const JsonReader job_template = spec.child("jobTemplate");
+  return pod_of_template(job_template.child("spec"));
+}
+
+// Of "metadata.generateName: web-" the part that every name made from it has.
+std::string name_of(const JsonReader& object) {
+  const JsonReader metadata = object.child("metadata");
+  std::string name = metadata.text("name");
+  if (name.empty()) name = metadata.text("generateName");
+  while (name.ends_with('-')) name.pop_back();
+  if (name.empty()) metadata.child("name").report("missing");
+  return name;
+}
+
+// What the API server, the scheduler and admission would have filled in.
+void complete(PodView& pod) {
+  if (pod.namespace_name.empty()) pod.namespace_name = "default";
+  if (pod.node_name.empty()) pod.node_name = names::kUnscheduledNode;
+  if (pod.uid.empty()) pod.uid = names::kUnassignedUid;
+  if (pod.service_account.empty()) pod.service_account = "default";
+  for (VolumeView& volume : pod.volumes) {
+    if (volume.kind == "unknown") volume.kind = "emptyDir";  // a volume without a source is one
+  }
+}
+
+// The presence of a field is lost in a value: the CRD requires these, and a path left out must not
+// pass for the root itself.
+void check_required(const JsonReader& object) {
+  const JsonReader spec = object.child("spec");
+  const JsonReader sources = spec.child("sources");
+  if (!sources.present()) sources.report("missing");
+  spec.each("sources", [](const JsonReader& source) {
+    for (const char* key : {"namespace", "pod", "uid", "container", "root", "path", "include"}) {
+      const JsonReader field = source.child(key);
+      if (!field.present()) field.report("missing");
+    }
+  });
+}
+
+void check_bounds(const JsonReader& object, const NodeLinkSet& set) {
+  if (set.name.empty()) {
+    object.child("metadata").child("name").report("missing; it is the name of the node");
+  }
+  if (set.spec.sources.size() > limits::kSourcesPerNode) {
+    object.child("spec").child("sources").report("more than 1000 sources");
+  }
+  std::size_t index = 0;
+  object.child("spec").each("sources", [&](const JsonReader& source) {
+    const Expected<void> checked = check_source_bounds(set.spec.sources[index++]);
+    if (!checked) source.report(checked.error().message);
+  });
+}
+
+NodeLinkSet read_checked_set(const JsonReader& object) {
+  const std::string version = object.text("apiVersion");
+  if (version != names::kApiVersion) {
+    object.child("apiVersion")
+        .report("\"" + sanitize(version, 64) + "\" is not supported; this program reads " +
+                std::string(names::kApiVersion));
+  }
+  check_required(object);
+  NodeLinkSet set = read_node_link_set_object(object);
+  check_bounds(object, set);
+  return set;
+}
+
+}  // namespace
+
+Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name) {
+  LOGLINK_ASSIGN_OR_RETURN(const ManifestFile file, ManifestFile::load(text, file_name));
+  ManifestPods out;
+  LOGLINK_TRY(file.each_object([&](const JsonReader& object, const std::string& kind) {
+    if (kind != "Pod" && !is_workload(kind)) {
+      const JsonReader metadata = object.child("metadata");
+      out.skipped.push_back(sanitize(kind + "/" + metadata.text("name")));
+      return;
+    }
+    PodView pod;
+    if (kind == "Pod") {
+      pod = read_pod(object);
+    } else {
+      pod = pod_of_workload(object, kind);
+      pod.namespace_name = object.child("metadata").text("namespace");
+    }
+    pod.name = name_of(object);
+    complete(pod);
+    out.pods.push_back(std::move(pod));
+  }));
+  return out;
+}
+
+Expected<NodeLinkSet> read_node_link_set(std::string_view text, const std::string& file_name) {
+  LOGLINK_ASSIGN_OR_RETURN(const ManifestFile file, ManifestFile::load(text, file_name));
+  std::optional<NodeLinkSet> found;
+  LOGLINK_TRY(file.each_object([&](const JsonReader& object, const std::string& kind) {
+    if (kind != names::kKind) return;
+    if (found) object.report("a second NodeLinkSet; give one per file");
+    found = read_checked_set(object);
+  }));
+  if (!found) return file.error(0, "no NodeLinkSet in it; give one document of that kind");
+  return *std::move(found);
+}
+
+}  // namespace loglink
