@@ -31,7 +31,8 @@ class ListWatchListener {
   // The object is gone, or no longer concerns us, or was re-created (then on_upserted follows).
   // Only for objects that were handed over before; `uid` is the one that was handed over.
   virtual void on_deleted(const ObjectKey& key, const std::string& uid) = 0;
-  // The API server's present trouble, when it changes; nullopt: it answers again.
+  // The API server's present trouble, when it changes; nullopt: it answers again. Told after what
+  // the same bytes brought.
   virtual void on_trouble(const std::optional<KubeError>& error) = 0;
   // A stream ended and another follows; the label of loglink_watch_restarts_total.
   virtual void on_restart(std::string_view /*reason*/) {}
