@@ -23,8 +23,10 @@ struct Wanted {
 
 // Oldest first; ties by identity, so that the order of the inputs does not matter.
 bool is_older(const Source& a, const Source& b) {
-  return std::tuple(a.since.value_or(WallTime::max()), identity(a)) <
-         std::tuple(b.since.value_or(WallTime::max()), identity(b));
+  const WallTime a_since = a.since.value_or(WallTime::max());
+  const WallTime b_since = b.since.value_or(WallTime::max());
+  return std::tie(a_since, a.namespace_name, a.pod, a.uid, a.container, a.root, a.path) <
+         std::tie(b_since, b.namespace_name, b.pod, b.uid, b.container, b.root, b.path);
 }
 
 // Counts what is in the spec so far and says which limit a further source would break.
