@@ -48,7 +48,7 @@ inline constexpr std::string_view kNamingKubelet = "kubelet";
 inline constexpr std::string_view kMarkerFile = ".loglink";
 inline constexpr std::string_view kTemporaryPrefix = ".loglink-tmp-";
 inline constexpr std::string_view kDesiredFile = "desired.json";
-inline constexpr std::string_view kInodesFile = "inodes.json";
+inline constexpr std::string_view kInodesFile = "inodes.txt";
 inline constexpr std::string_view kReadyFile = ".ready";
 
 // Status condition.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "tests/contract/fake_file_world.h"
 #include "tests/contract/file_world.h"
 #include "tests/contract/node_file_world.h"
 
@@ -386,7 +387,8 @@ TEST_P(FilePortContract, TheLastStateOfANameWinsAndOutlivesTheAgent) {
 
 INSTANTIATE_TEST_SUITE_P(
     Worlds, FilePortContract,
-    testing::Values(FileWorldKind{"NodeFiles", [] { return std::make_unique<NodeFileWorld>(); }}),
+    testing::Values(FileWorldKind{"NodeFiles", [] { return std::make_unique<NodeFileWorld>(); }},
+                    FileWorldKind{"FakeFiles", [] { return std::make_unique<FakeFileWorld>(); }}),
     [](const testing::TestParamInfo<FileWorldKind>& kind) { return kind.param.name; });
 
 }  // namespace

@@ -1,0 +1,719 @@
+#include "agent/core/agent.h"
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/model/link_name.h"
+#include "lib/model/names.h"
+#include "lib/model/path.h"
+
+namespace loglink {
+namespace {
+
+constexpr std::size_t kNoticesPerStep = 512;
+constexpr std::size_t kOperationsPerStep = 128;
+constexpr std::size_t kProbesPerStep = 256;
+constexpr std::size_t kNotesKept = 1000;
+constexpr std::size_t kDurationsKept = 20'000;
+constexpr std::uint64_t kRelistEvery = 20;  // rescans
+
+// A plan looks at everything: it is made again only when it has cost a small part of the time
+// since.
+constexpr Duration kPlanGapPerFile = std::chrono::microseconds(10);
+// While directories are still being read, what is known already is linked this often.
+constexpr Duration kPlanWhileScanning = std::chrono::milliseconds(200);
+// A second look at an unsafe root, before links are taken away.
+constexpr Duration kRootRecheck = std::chrono::seconds(1);
+constexpr Duration kAbsentAtLeast = std::chrono::minutes(5);
+constexpr Duration kLinksRetry = std::chrono::seconds(1);
+constexpr Duration kFirstApplyRetry = std::chrono::seconds(1);
+constexpr Duration kLastApplyRetry = std::chrono::seconds(30);
+constexpr Duration kDesiredStoreGap = std::chrono::seconds(5);
+constexpr Duration kMemoryStoreGap = std::chrono::seconds(30);
+
+// What an earlier version could not read is kept beside, for a person to look at.
+constexpr std::string_view kSetAside = ".set-aside";
+
+std::string_view word(FileErrorKind kind) {
+  switch (kind) {
+    case FileErrorKind::kNotFound:
+      return "not found";
+    case FileErrorKind::kPermissionDenied:
+      return "permission denied";
+    case FileErrorKind::kNotADirectory:
+      return "not a directory";
+    case FileErrorKind::kSymlinkInPath:
+      return "symbolic link in the path";
+    case FileErrorKind::kCrossesMount:
+      return "another mount in the path";
+    case FileErrorKind::kNameTooLong:
+      return "name too long";
+    case FileErrorKind::kAlreadyExists:
+      return "already exists";
+    case FileErrorKind::kNoSpace:
+      return "no space left";
+    case FileErrorKind::kTooManyOpenFiles:
+      return "too many open files";
+    case FileErrorKind::kReadOnly:
+      return "read-only file system";
+    case FileErrorKind::kNotOurs:
+      return "not ours";
+    case FileErrorKind::kWatchLimit:
+      return "no watch left";
+    case FileErrorKind::kUnsupported:
+      return "not supported";
+    case FileErrorKind::kIo:
+      return "input/output error";
+  }
+  __builtin_unreachable();
+}
+
+// The link directory cannot be written, whatever the file: another try soon is no use.
+bool blocks_all(FileErrorKind kind) {
+  return kind == FileErrorKind::kNoSpace || kind == FileErrorKind::kReadOnly ||
+         kind == FileErrorKind::kPermissionDenied;
+}
+
+Reason condition_reason(FileErrorKind kind) {
+  if (kind == FileErrorKind::kNoSpace) return Reason::kDiskFull;
+  if (kind == FileErrorKind::kPermissionDenied || kind == FileErrorKind::kReadOnly) {
+    return Reason::kPermissionDenied;
+  }
+  return Reason::kReadError;
+}
+
+TargetState state_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::kRegular:
+      return TargetState::kRegular;
+    case FileKind::kFifo:
+      return TargetState::kFifo;
+    case FileKind::kDirectory:
+    case FileKind::kSymlink:
+    case FileKind::kSocket:
+    case FileKind::kDevice:
+    case FileKind::kUnknown:
+      return TargetState::kOther;
+  }
+  __builtin_unreachable();
+}
+
+TargetView probe_result(const FileExpected<FileInfo>& info) {
+  if (info) return {state_of(info->kind), *info};
+  const FileErrorKind kind = info.error().kind;
+  const bool missing = kind == FileErrorKind::kNotFound || kind == FileErrorKind::kNotADirectory ||
+                       kind == FileErrorKind::kSymlinkInPath;
+  if (missing) return {TargetState::kMissing, {}};
+  return {};
+}
+
+}  // namespace
+
+Agent::Agent(FilePort& port, Random& random, AgentOptions options)
+    : port_(port),
+      random_(random),
+      options_(std::move(options)),
+      spelling_(options_.config, port),
+      scanner_(port, options_.config, options_.watch_limit),
+      sources_(std::make_unique<SourceIndex>()) {
+  scanner_.set_sources(*sources_);
+}
+
+void Agent::start(const Now& now) {
+  planned_at_ = now.monotonic;
+  restore_memory();
+  check_roots(now);
+  relist_links(now);
+  restore_desired();
+  rescan_at_ = now.monotonic + random_.between(Duration(0), options_.config.rescan_interval);
+  plan_wanted_ = true;
+}
+
+// The desired set.
+
+void Agent::restore_desired() {
+  if (!options_.decode_desired) return;
+  const std::string name(names::kDesiredFile);
+  FileExpected<std::optional<std::string>> stored = port_.load_state(name);
+  if (!stored || !*stored) return;
+  Expected<NodeLinkSet> decoded = options_.decode_desired(**stored);
+  if (!decoded) {
+    note(LogNote::Level::kWarning, "last known set set aside",
+         {{"file", name}, {"error", decoded.error().message}});
+    if (!options_.dry_run) port_.store_state(name + std::string(kSetAside), std::move(**stored));
+    return;
+  }
+  desired_ = std::move(*decoded);
+  sources_ = std::make_unique<SourceIndex>(desired_->spec, options_.config);
+  scanner_.set_sources(*sources_);
+}
+
+void Agent::restore_memory() {
+  const std::string name(names::kInodesFile);
+  FileExpected<std::optional<std::string>> stored = port_.load_state(name);
+  if (!stored || !*stored) return;
+  if (memory_.decode(**stored)) {
+    stored_memory_version_ = memory_.version();
+    return;
+  }
+  note(LogNote::Level::kWarning, "inode memory set aside", {{"file", name}});
+  if (!options_.dry_run) port_.store_state(name + std::string(kSetAside), std::move(**stored));
+}
+
+void Agent::set_desired(NodeLinkSet desired, const Now& now) {
+  absent_since_.reset();
+  const bool same = set_observed_ && desired_ && desired_->spec == desired.spec;
+  if (same && desired_->generation == desired.generation) return;
+  if (same) {
+    desired_->generation = desired.generation;
+    plan_wanted_ = true;
+    desired_dirty_ = true;
+    return;
+  }
+  adopt_set(std::move(desired), now);
+}
+
+void Agent::adopt_set(NodeLinkSet desired, const Now& now) {
+  // Until the new set has a plan, the answer is the one about the old set.
+  if (!status_before_ && planned_generation_ != 0) status_before_ = status(now);
+  desired_ = std::move(desired);
+  set_observed_ = true;
+  desired_dirty_ = true;
+  auto index = std::make_unique<SourceIndex>(desired_->spec, options_.config);
+  scanner_.set_sources(*index);
+  sources_ = std::move(index);
+  // Plans of the old set name their sources by place.
+  operations_.clear();
+  pending_names_.clear();
+  pending_files_.clear();
+  outcomes_.assign(sources_->sources().size(), {});
+  counts_ = {};
+  plan_wanted_ = true;
+}
+
+void Agent::set_absent(const Now& now) {
+  if (!absent_since_) absent_since_ = now.monotonic;
+}
+
+void Agent::expire_absent(const Now& now) {
+  if (!absent_since_) return;
+  const Duration wait = std::max(options_.config.linger, kAbsentAtLeast);
+  if (now.monotonic - *absent_since_ <= wait) return;
+  if (set_observed_ && desired_ && desired_->spec.sources.empty()) return;
+  note(LogNote::Level::kWarning, "object does not exist, set is empty now", {});
+  NodeLinkSet empty;
+  empty.name = options_.config.node_name;
+  adopt_set(std::move(empty), now);
+}
+
+// The step.
+
+bool Agent::step(const Now& now) {
+  expire_absent(now);
+  take_notices(now);
+  if (now.monotonic >= rescan_at_) run_rescan(now);
+  if (now.monotonic >= roots_recheck_at_) check_roots(now);
+  if ((links_dirty_ || !links_known_) && now.monotonic >= links_retry_at_) relist_links(now);
+  scanner_.scan_slice(now);
+  for (const InodeKey& key : scanner_.take_deleted()) memory_.forget(key);
+  if (scanner_.take_changed()) plan_wanted_ = true;
+  if (apply_error_ && now.monotonic >= apply_retry_at_ && operations_.empty()) plan_wanted_ = true;
+  run_probes();
+  if (may_plan(now)) run_plan(now);
+  apply_slice(now);
+  run_probes();
+  store_when_due(now);
+  const bool applying = !operations_.empty() && !options_.dry_run;
+  return scanner_.has_work() || applying || !probe_queue_.empty() || may_plan(now);
+}
+
+MonotonicTime Agent::next_wakeup() const {
+  MonotonicTime next = std::min(rescan_at_, scanner_.next_wakeup());
+  next = std::min({next, roots_recheck_at_, next_change_});
+  if (plan_wanted_) next = std::min(next, plan_ready_at_);
+  if (apply_error_) next = std::min(next, apply_retry_at_);
+  if (links_dirty_ || !links_known_) next = std::min(next, links_retry_at_);
+  if (desired_dirty_) next = std::min(next, desired_store_at_);
+  if (memory_.version() != stored_memory_version_) next = std::min(next, memory_store_at_);
+  if (absent_since_ && desired_ && !desired_->spec.sources.empty()) {
+    const Duration wait = std::max(options_.config.linger, kAbsentAtLeast);
+    next = std::min(next, *absent_since_ + wait + Duration(1));
+  }
+  return next;
+}
+
+void Agent::take_notices(const Now& now) {
+  for (const FileNotice& notice : port_.take_notices(kNoticesPerStep)) {
+    ++counters_.notices;
+    if (notice.kind == FileNotice::Kind::kLinkDirectory) {
+      if (notice.name.empty()) {
+        links_dirty_ = true;
+      } else {
+        reread_link(notice.name);
+      }
+      continue;
+    }
+    if (notice.kind == FileNotice::Kind::kOverflow) {
+      ++counters_.overflows;
+      links_dirty_ = true;
+    }
+    const std::optional<AppearedFile> appeared = scanner_.take(notice, now);
+    if (appeared) try_fast_path(*appeared, now);
+  }
+}
+
+void Agent::run_rescan(const Now& now) {
+  ++counters_.rescans;
+  const Duration interval = options_.config.rescan_interval;
+  rescan_at_ = now.monotonic + random_.between(interval * 9 / 10, interval * 11 / 10 + Duration(1));
+  check_roots(now);
+  scanner_.rescan(growing_);
+  for (const auto& [target, view] : probes_) probe_queue_.insert(target);
+  memory_.expire(now.wall);
+  ++rescans_;
+  const FileExpected<std::int64_t> version = port_.link_directory_version();
+  const bool same = version && links_version_ == *version;
+  if (!same || rescans_ % kRelistEvery == 0) links_dirty_ = true;
+}
+
+void Agent::check_roots(const Now& now) {
+  roots_recheck_at_ = MonotonicTime::never();
+  for (const Root& root : options_.config.roots) {
+    RootState state = port_.check_root(root.name);
+    if (state == RootState::kUnsafe) {
+      // Once may be a mount in the making; links are taken away at the second reading.
+      if (++unsafe_readings_[root.name] < 2) {
+        state = RootState::kAbsent;
+        roots_recheck_at_ = now.monotonic + kRootRecheck;
+      }
+    } else {
+      unsafe_readings_[root.name] = 0;
+    }
+    const auto known = roots_.find(root.name);
+    if (known != roots_.end() && known->second == state) continue;
+    if (known != roots_.end() && state != RootState::kUsable) {
+      note(LogNote::Level::kWarning, "root is not usable", {{"root", root.name}});
+    }
+    roots_[root.name] = state;
+    scanner_.set_root(root.name, state == RootState::kUsable);
+    for (const auto& [target, view] : probes_) {
+      if (target.root == root.name) probe_queue_.insert(target);
+    }
+    plan_wanted_ = true;
+  }
+}
+
+void Agent::run_probes() {
+  for (std::size_t i = 0; i < kProbesPerStep && !probe_queue_.empty(); ++i) {
+    const Target target = *probe_queue_.begin();
+    probe_queue_.erase(probe_queue_.begin());
+    const auto root = roots_.find(target.root);
+    TargetView view;
+    if (root != roots_.end() && root->second == RootState::kUsable) {
+      view = probe_result(port_.stat(target.root, target.path));
+    }
+    const auto known = probes_.find(target);
+    if (known != probes_.end() && known->second == view) continue;
+    probes_[target] = view;
+    plan_wanted_ = true;
+  }
+}
+
+// The link directory.
+
+void Agent::relist_links(const Now& now) {
+  FileExpected<std::vector<LinkEntry>> listed = port_.list_links();
+  if (!listed) {
+    if (!links_error_) {
+      note(LogNote::Level::kWarning, "link directory cannot be read",
+           {{"error", std::string(word(listed.error().kind))}});
+    }
+    links_error_ = listed.error().kind;
+    links_dirty_ = true;
+    links_retry_at_ = now.monotonic + kLinksRetry;
+    return;
+  }
+  links_error_.reset();
+  links_dirty_ = false;
+  LinkTable fresh;
+  fresh.assign(std::move(*listed));
+  if (!links_known_ || fresh.links() != links_.links()) plan_wanted_ = true;
+  links_ = std::move(fresh);
+  links_known_ = true;
+  const FileExpected<std::int64_t> version = port_.link_directory_version();
+  links_version_.reset();
+  if (version) links_version_ = *version;
+}
+
+void Agent::reread_link(const std::string& name) {
+  FileExpected<LinkEntry> entry = port_.read_link(name);
+  const LinkEntry* const known = links_.find(name);
+  if (entry) {
+    if (known != nullptr && *known == *entry) return;
+    links_.set(std::move(*entry));
+    plan_wanted_ = true;
+  } else if (entry.error().kind == FileErrorKind::kNotFound) {
+    if (known == nullptr) return;
+    links_.erase(name);
+    plan_wanted_ = true;
+  } else {
+    links_dirty_ = true;
+  }
+}
+
+// The fast path: a new file, and nothing about it that needs a whole plan to decide.
+
+void Agent::try_fast_path(const AppearedFile& file, const Now& now) {
+  const std::optional<Operation> operation = fast_operation(file);
+  if (!operation) {
+    scanner_.mark_changed();
+    return;
+  }
+  const LinkEntry* const existing = links_.find(operation->name);
+  if (existing != nullptr) {
+    // Rotated behind its link: the file is another one, the link stays.
+    clocks_.missing_since.erase(operation->name);
+    memory_.refresh(*inode_key(operation->file.root, operation->info), operation->file.path,
+                    now.wall);
+    return;
+  }
+  const FileExpected<void> made = port_.make_link(operation->name, operation->new_target);
+  if (!made) {
+    failed(*operation, made.error(), now);
+    scanner_.mark_changed();
+    return;
+  }
+  counts_.add(*sources_, operation->source, 1);
+  ++outcomes_[operation->source].links;
+  ++link_count_;
+  applied(*operation, now);
+}
+
+// nullopt: let the plan decide. Otherwise the link to be made, or one that is there already.
+std::optional<Operation> Agent::fast_operation(const AppearedFile& file) const {
+  const std::string& root = file.directory.root;
+  const auto state = roots_.find(root);
+  const std::optional<InodeKey> key = inode_key(root, file.info);
+  const bool usable = links_known_ && !apply_error_ && !options_.dry_run && state != roots_.end() &&
+                      state->second == RootState::kUsable &&
+                      counts_.per_source.size() == sources_->sources().size();
+  if (!usable || !key) return std::nullopt;
+  std::vector<SourceId> candidates = sources_->walking(root, file.directory.path);
+  std::erase_if(candidates, [&](SourceId id) { return !sources_->wants(id, file.name); });
+  // Several sources, or a withdrawn one: order and clocks decide.
+  if (candidates.size() != 1) return std::nullopt;
+  const SourceId id = candidates.front();
+  const Source& source = sources_->at(id).source;
+  if (source.withdrawn()) return std::nullopt;
+  Operation operation;
+  operation.file = {root, join_path(file.directory.path, file.name)};
+  operation.info = file.info;
+  operation.source = id;
+  const bool plain = source.plain_names && file.directory.path == source.path;
+  LinkName name = link_name(source.naming, {source.namespace_name, source.pod, source.container,
+                                            root, operation.file.path, plain});
+  if (name.error) return std::nullopt;
+  operation.name = std::move(name.text);
+  operation.new_target = spelling_.text(operation.file);
+  const LinkEntry* const existing = links_.find(operation.name);
+  if (existing != nullptr) {
+    if (!existing->is_link || existing->target != operation.new_target) return std::nullopt;
+    return operation;
+  }
+  if (links_.has_target(operation.new_target) || memory_.find(*key) != nullptr ||
+      pending_names_.count(operation.name) > 0 || pending_files_.count(file.info.id) > 0 ||
+      !counts_.admits(*sources_, id, options_.config.limits)) {
+    return std::nullopt;
+  }
+  return operation;
+}
+
+// Plan and apply.
+
+bool Agent::may_plan(const Now& now) const {
+  if (!links_known_ || links_dirty_) return false;
+  if (!plan_wanted_ && next_change_ > now.monotonic) return false;
+  if (now.monotonic < plan_ready_at_) return false;
+  return !scanner_.is_scanning() || now.monotonic >= planned_at_ + kPlanWhileScanning;
+}
+
+void Agent::run_plan(const Now& now) {
+  ++counters_.plans;
+  plan_wanted_ = false;
+  planned_at_ = now.monotonic;
+  PlanResult result = plan({*sources_, set_observed_, scanner_.observed(), roots_, links_.links(),
+                            memory_, clocks_, probes_, spelling_, options_.config, now});
+  std::size_t files = links_.links().size();
+  for (const auto& [where, directory] : scanner_.observed()) files += directory.entries.size();
+  plan_ready_at_ = now.monotonic + kPlanGapPerFile * static_cast<Duration::rep>(files);
+  for (const auto& [key, path] : result.linked) memory_.refresh(key, path, now.wall);
+  std::erase_if(probes_, [&](const auto& each) { return result.probes.count(each.first) == 0; });
+  for (const Target& target : result.probes) {
+    if (probes_.find(target) == probes_.end()) probe_queue_.insert(target);
+  }
+  clocks_ = std::move(result.clocks);
+  outcomes_ = std::move(result.outcomes);
+  counts_ = std::move(result.counts);
+  growing_ = std::move(result.growing);
+  next_change_ = result.next_change;
+  link_count_ = result.links;
+  no_birth_time_ = result.no_birth_time;
+  equal_inodes_ = result.equal_inodes;
+  pending_names_.clear();
+  pending_files_.clear();
+  for (const Operation& operation : result.operations) {
+    pending_names_.insert(operation.name);
+    if (operation.kind != OperationKind::kRemove) pending_files_.insert(operation.info.id);
+  }
+  operations_.assign(std::make_move_iterator(result.operations.begin()),
+                     std::make_move_iterator(result.operations.end()));
+  if (scanner_.is_scanning()) return;
+  planned_generation_ = desired_ ? desired_->generation : 0;
+  status_before_.reset();
+}
+
+void Agent::apply_slice(const Now& now) {
+  if (options_.dry_run || operations_.empty()) return;
+  for (std::size_t i = 0; i < kOperationsPerStep && !operations_.empty(); ++i) {
+    const Operation operation = std::move(operations_.front());
+    operations_.pop_front();
+    pending_names_.erase(operation.name);
+    apply(operation, now);
+  }
+  if (!operations_.empty()) return;
+  pending_files_.clear();
+  // Our own changes are known: the next rescan need not list the directory because of them.
+  const FileExpected<std::int64_t> version = port_.link_directory_version();
+  if (version) links_version_ = *version;
+}
+
+void Agent::apply(const Operation& operation, const Now& now) {
+  const bool waits = apply_error_ && blocks_all(*apply_error_) && now.monotonic < apply_retry_at_;
+  FileExpected<void> done;
+  switch (operation.kind) {
+    case OperationKind::kMake:
+      if (waits) return;
+      done = port_.make_link(operation.name, operation.new_target);
+      break;
+    case OperationKind::kReplace:
+      if (waits) return;
+      done = port_.replace_link(operation.name, operation.old_target, operation.new_target);
+      break;
+    case OperationKind::kRemove:
+      done = port_.remove_link(operation.name, operation.old_target);
+      break;
+  }
+  if (done) {
+    applied(operation, now);
+  } else {
+    failed(operation, done.error(), now);
+  }
+}
+
+void Agent::applied(const Operation& operation, const Now& now) {
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"link", operation.name}, {"reason", std::string(to_string(operation.reason))}};
+  switch (operation.kind) {
+    case OperationKind::kMake:
+      ++counters_.links_made;
+      fields.emplace_back("target", operation.new_target);
+      note(LogNote::Level::kDebug, "link made", std::move(fields));
+      break;
+    case OperationKind::kReplace:
+      ++counters_.links_replaced;
+      fields.emplace_back("target", operation.new_target);
+      fields.emplace_back("oldTarget", operation.old_target);
+      note(LogNote::Level::kInfo, "link re-pointed", std::move(fields));
+      break;
+    case OperationKind::kRemove:
+      ++counters_.links_removed[operation.reason];
+      links_.erase(operation.name);
+      fields.emplace_back("target", operation.old_target);
+      note(LogNote::Level::kInfo, "link removed", std::move(fields));
+      return;
+  }
+  if (apply_error_) {
+    apply_error_.reset();
+    apply_failures_ = 0;
+  }
+  links_.set({operation.name, true, operation.new_target});
+  const std::optional<InodeKey> key = inode_key(operation.file.root, operation.info);
+  if (!key) return;
+  memory_.remember(*key, operation.file.path, now.wall);
+  const Duration age = now.wall.time_since_epoch() - Duration(key->birth_ns);
+  const bool is_new = operation.reason == OperationReason::kNewFile && age >= Duration(0);
+  if (is_new && create_to_link_.size() < kDurationsKept) create_to_link_.push_back(age);
+}
+
+void Agent::failed(const Operation& operation, const FileError& error, const Now& now) {
+  ++counters_.operations_failed;
+  const FileErrorKind kind = error.kind;
+  if (kind == FileErrorKind::kAlreadyExists || kind == FileErrorKind::kNotOurs) {
+    // Somebody was faster; what is there now decides.
+    reread_link(operation.name);
+    plan_wanted_ = true;
+    return;
+  }
+  if (!apply_error_) {
+    note(LogNote::Level::kWarning, "link directory cannot be changed",
+         {{"link", operation.name}, {"error", std::string(word(kind))}});
+  }
+  if (apply_error_ && now.monotonic < apply_retry_at_) return;
+  apply_error_ = kind;
+  ++apply_failures_;
+  Duration delay = kFirstApplyRetry;
+  for (int i = 1; i < apply_failures_ && delay < kLastApplyRetry; ++i) delay *= 2;
+  apply_retry_at_ = now.monotonic + std::min(delay, kLastApplyRetry);
+}
+
+// State.
+
+void Agent::store_when_due(const Now& now) {
+  if (desired_dirty_ && now.monotonic >= desired_store_at_) store_desired(now);
+  if (memory_.version() != stored_memory_version_ && now.monotonic >= memory_store_at_) {
+    store_memory(now);
+  }
+}
+
+void Agent::store_desired(const Now& now) {
+  desired_dirty_ = false;
+  desired_store_at_ = now.monotonic + kDesiredStoreGap;
+  if (options_.dry_run || !options_.store_desired || !options_.encode_desired) return;
+  port_.store_state(std::string(names::kDesiredFile), options_.encode_desired(*desired_));
+}
+
+void Agent::store_memory(const Now& now) {
+  stored_memory_version_ = memory_.version();
+  memory_store_at_ = now.monotonic + kMemoryStoreGap;
+  if (options_.dry_run) return;
+  port_.store_state(std::string(names::kInodesFile), memory_.encode());
+}
+
+void Agent::flush(const Now& now) {
+  if (desired_dirty_) store_desired(now);
+  if (memory_.version() != stored_memory_version_) store_memory(now);
+}
+
+// Answers.
+
+std::optional<Agent::Blocker> Agent::blocker() const {
+  if (links_error_) {
+    return Blocker{std::string(to_string(condition_reason(*links_error_))),
+                   "the link directory cannot be read: " + std::string(word(*links_error_))};
+  }
+  if (!links_known_) return Blocker{"Starting", "the link directory has not been read yet"};
+  for (const auto& [name, state] : roots_) {
+    const bool unsafe = state == RootState::kUnsafe || unsafe_readings_.at(name) > 0;
+    if (unsafe) {
+      return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
+                     "root " + name + " is not mounted nosymfollow and read-only"};
+    }
+  }
+  for (const IndexedSource& each : sources_->sources()) {
+    if (options_.config.link_mode == LinkMode::kDirect || each.refusal) continue;
+    const auto root = roots_.find(each.source.root);
+    if (root == roots_.end() || root->second != RootState::kAbsent) continue;
+    return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
+                   "root " + each.source.root + " has no safe mount on this node"};
+  }
+  if (apply_error_) {
+    return Blocker{std::string(to_string(condition_reason(*apply_error_))),
+                   "the link directory cannot be changed: " + std::string(word(*apply_error_))};
+  }
+  return std::nullopt;
+}
+
+StatusInput Agent::status_input() const {
+  return {*sources_, outcomes_,   [this](SourceId id) { return scanner_.troubles(id); },
+          roots_,    link_count_, planned_generation_};
+}
+
+NodeLinkSetStatus Agent::status(const Now& now) {
+  NodeLinkSetStatus status;
+  if (status_before_) {
+    status = *status_before_;
+  } else {
+    status = build_status(status_input());
+  }
+  const std::int64_t generation = status.observed_generation;
+  const std::optional<Blocker> blocked = blocker();
+  Condition ready{std::string(names::kConditionReady), "True", "Ready", "", generation, {}};
+  if (options_.config.link_mode == LinkMode::kDirect) {
+    ready.reason = "DirectMode";
+    ready.message = "links point at host paths, without protection against swapped files";
+  }
+  if (blocked) {
+    ready.status = "False";
+    ready.reason = blocked->reason;
+    ready.message = blocked->message;
+  }
+  set_condition(conditions_, std::move(ready), now.wall);
+  const auto set_or_clear = [&](bool is_so, Reason reason, std::string message) {
+    const std::string type(to_string(reason));
+    if (is_so) {
+      set_condition(conditions_, {type, "True", type, std::move(message), generation, {}},
+                    now.wall);
+    } else {
+      clear_condition(conditions_, type);
+    }
+  };
+  set_or_clear(no_birth_time_, Reason::kNoBirthTime,
+               "a file system keeps no birth times: rotated files may be linked again");
+  set_or_clear(equal_inodes_, Reason::kEqualInodes,
+               "two linked files have one inode number on different devices: collectors that know "
+               "files by inode alone confuse them");
+  status.conditions = conditions_;
+  return status;
+}
+
+std::map<Reason, int> Agent::refusals() const {
+  std::map<Reason, int> counts;
+  const StatusInput input = status_input();
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
+    for (const SourceTrouble& trouble : troubles_of(input, id)) {
+      counts[trouble.reason] += std::max(1, trouble.refused);
+    }
+  }
+  return counts;
+}
+
+std::vector<std::string> Agent::explain() const {
+  std::vector<std::string> lines;
+  const StatusInput input = status_input();
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
+    const Source& source = sources_->at(id).source;
+    lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
+                    source.root + ":" + source.path + (source.withdrawn() ? " (withdrawn)" : ""));
+    for (const SourceTrouble& trouble : troubles_of(input, id)) {
+      lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
+    }
+    for (const auto& [name, entry] : links_.links()) {
+      const std::optional<Target> target = spelling_.parse(entry.target);
+      if (!entry.is_link || !target || target->root != source.root) continue;
+      const std::string directory(parent_path(target->path));
+      if (!path_contains(source.path, directory)) continue;
+      const bool plain = source.plain_names && directory == source.path;
+      const LinkName wanted = link_name(
+          source.naming,
+          {source.namespace_name, source.pod, source.container, source.root, target->path, plain});
+      if (wanted.text != name) continue;
+      lines.push_back("  " + path_below(source.path, target->path) + ": " + name + " -> " +
+                      entry.target);
+    }
+  }
+  for (std::string& line : lines) line = sanitize(line, 4096);
+  return lines;
+}
+
+void Agent::note(LogNote::Level level, std::string message,
+                 std::vector<std::pair<std::string, std::string>> fields) {
+  if (notes_.size() >= kNotesKept) return;
+  for (auto& [key, value] : fields) value = sanitize(value, 1024);
+  notes_.push_back({level, std::move(message), std::move(fields)});
+}
+
+std::vector<LogNote> Agent::take_notes() { return std::exchange(notes_, {}); }
+
+std::vector<Duration> Agent::take_create_to_link() { return std::exchange(create_to_link_, {}); }
+
+}  // namespace loglink
