@@ -28,6 +28,8 @@ class DirectoryWatcher {
   FileExpected<void> watch_link_directory(int directory_fd);
 
   std::vector<FileNotice> take(std::size_t max_notices);
+  // Some were read from the kernel and not taken yet.
+  [[nodiscard]] bool has_notices() const { return !notices_.empty(); }
 
  private:
   void decode_link_directory(std::uint32_t mask, const std::string& name);

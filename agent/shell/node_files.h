@@ -36,8 +36,10 @@ class NodeFiles final : public FilePort {
   Expected<bool> try_lock();
   // Readable when take_notices() has something; -1 without inotify.
   [[nodiscard]] int notice_descriptor() const { return watcher_.descriptor(); }
-  // Writes what store_state() was given.
-  void flush_state() { state_.flush(); }
+  // take_notices() has something though the descriptor is not readable.
+  [[nodiscard]] bool has_notices() const { return watcher_.has_notices(); }
+  // Waits until what store_state() was given is written; false when that takes longer.
+  bool flush_state(Duration at_most) { return state_.flush(at_most); }
   [[nodiscard]] std::string state_trouble() const { return state_.trouble(); }
 
   RootState check_root(const std::string& root) override;

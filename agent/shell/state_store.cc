@@ -86,9 +86,9 @@ void StateStore::store(const std::string& name, std::string bytes) {
   work_.notify_one();
 }
 
-void StateStore::flush() {
+bool StateStore::flush(Duration at_most) {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return pending_.empty() && !writing_; });
+  return idle_.wait_for(lock, at_most, [this] { return pending_.empty() && !writing_; });
 }
 
 std::string StateStore::trouble() const {

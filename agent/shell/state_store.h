@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "agent/core/file_port.h"
+#include "lib/base/clock.h"
 
 namespace loglink {
 
@@ -26,8 +27,8 @@ class StateStore {
   FileExpected<std::optional<std::string>> load(const std::string& name);
   // The last call for a name wins.
   void store(const std::string& name, std::string bytes);
-  // Returns when everything stored before is written or has failed.
-  void flush();
+  // Waits until everything stored before is written or has failed; false when that takes longer.
+  bool flush(Duration at_most);
   // Why the last write failed; "" when it did not.
   [[nodiscard]] std::string trouble() const;
 

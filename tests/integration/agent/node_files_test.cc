@@ -320,13 +320,13 @@ TEST_F(NodeFilesTest, StateThatCannotBeWrittenIsTold) {
   broken.state_dir = (base_ / "file").string();
   auto files = open_locked(broken);
   files->store_state("desired.json", "x");
-  files->flush_state();
+  files->flush_state(std::chrono::seconds(10));
   EXPECT_THAT(files->state_trouble(), HasSubstr("Not a directory"));
   auto good = options();
   good.link_dir = (base_ / "other").string();
   auto working = open_locked(good);
   working->store_state("desired.json", "x");
-  working->flush_state();
+  ASSERT_TRUE(working->flush_state(std::chrono::seconds(10)));
   EXPECT_EQ(working->state_trouble(), "");
   EXPECT_EQ(fs::status(base_ / "state").permissions(), fs::perms(0700));
   EXPECT_EQ(fs::status(base_ / "state/desired.json").permissions(), fs::perms(0600));

@@ -1,0 +1,159 @@
+// loglink-agent: flags in, one command out. The only wiring of the agent.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+
+#include "agent/shell/commands.h"
+#include "agent/shell/run_command.h"
+#include "lib/base/time_text.h"
+#include "lib/codec/config_yaml.h"
+#include "lib/io/credentials.h"
+#include "lib/io/log.h"
+
+namespace loglink {
+namespace {
+
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2 };
+
+struct Flags {
+  std::string config;
+  std::string kubeconfig;
+  std::string from_file;
+  std::string file;
+  std::string wait = "0s";
+  std::string log_level;
+  std::string log_format;
+  bool last = false;
+  bool dry_run = false;
+  bool ready = false;
+  bool unmount = false;
+};
+
+constexpr const char* kExamples = R"(Examples:
+  loglink-agent run --config /etc/loglink/agent.yaml
+  loglink-agent run --from-file nodelinkset.yaml       without an API server
+  loglink-agent apply -f nodelinkset.yaml --dry-run    what would be done, and why not
+  loglink-agent apply --last                           in an init container, before collectors start
+  loglink-agent status                                 on the node: which file has which link
+  loglink-agent mount && loglink-agent mount --ready   in privileged init containers
+  loglink-agent verify --wait 60s                      in a collector's init container
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.)";
+
+Expected<AgentConfig> read_config(const Flags& flags) {
+  std::string text;
+  if (!flags.config.empty()) {
+    std::ifstream file(flags.config);
+    if (!file) return fail_errno(errno, flags.config);
+    text.assign(std::istreambuf_iterator<char>(file), {});
+    if (file.bad()) return fail(ErrorCode::kIo, flags.config + ": cannot be read");
+  }
+  LOGLINK_ASSIGN_OR_RETURN(
+      AgentConfig config,
+      parse_agent_config(text, flags.config.empty() ? "defaults" : flags.config));
+  const char* node_name = std::getenv("NODE_NAME");
+  if (config.node_name.empty() && node_name != nullptr) config.node_name = node_name;
+  if (!flags.log_level.empty()) config.log_level = flags.log_level;
+  if (!flags.log_format.empty()) config.log_format = flags.log_format;
+  return config;
+}
+
+Expected<void> run(const AgentConfig& config, const Flags& flags) {
+  RunOptions options;
+  options.config = config;
+  options.from_file = flags.from_file;
+  if (flags.from_file.empty()) {
+    if (config.node_name.empty()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the node's name is not known: set NODE_NAME (spec.nodeName by the downward API) "
+                  "or nodeName in the configuration");
+    }
+    LOGLINK_ASSIGN_OR_RETURN(options.access, load_cluster_access(flags.kubeconfig));
+  }
+  return run_agent(options);
+}
+
+MountAction mount_action(const Flags& flags) {
+  if (flags.ready) return MountAction::kOpenGate;
+  return flags.unmount ? MountAction::kUnmount : MountAction::kMount;
+}
+
+int finish(const Expected<void>& result) {
+  std::cout.flush();
+  if (result) return kDone;
+  std::cerr << "loglink-agent: " << result.error().message << "\n";
+  return kFailed;
+}
+
+int run_main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app{"Keeps the symbolic links of this node to the log files of its pods.",
+               "loglink-agent"};
+  app.set_version_flag("--version", "loglink-agent " LOGLINK_VERSION);
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--config", flags.config, "configuration file (YAML)");
+
+  CLI::App* run_app = app.add_subcommand("run", "Run until SIGTERM");
+  CLI::Option* kubeconfig = run_app->add_option("--kubeconfig", flags.kubeconfig,
+                                                "default: $KUBECONFIG, then in-cluster");
+  run_app->add_option("--from-file", flags.from_file, "a NodeLinkSet, instead of an API server")
+      ->excludes(kubeconfig);
+  CLI::App* apply_app = app.add_subcommand("apply", "Make the links of one set, once");
+  CLI::Option* file = apply_app->add_option("-f,--file", flags.file, "a NodeLinkSet");
+  apply_app->add_flag("--last", flags.last, "the last known set")->excludes(file);
+  apply_app->add_flag("--dry-run", flags.dry_run, "only say what would be done");
+  CLI::App* status_app = app.add_subcommand("status", "Which file has which link, and why not");
+  CLI::App* mount_app = app.add_subcommand("mount", "Make the safe roots (privileged)");
+  CLI::Option* ready = mount_app->add_flag("--ready", flags.ready, "open the gate for collectors");
+  mount_app->add_flag("--unmount", flags.unmount, "take the safe roots away")->excludes(ready);
+  CLI::App* verify_app = app.add_subcommand("verify", "Are the safe roots visible and safe here?");
+  verify_app->add_option("--wait", flags.wait, "how long to wait for them, for example 60s");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  const auto wait = parse_duration(flags.wait);
+  const bool lacks_set = apply_app->parsed() && flags.file.empty() && !flags.last;
+  if (lacks_set || !wait) {
+    std::cerr << "loglink-agent: "
+              << (lacks_set ? std::string("apply needs -f FILE or --last")
+                            : "--wait: " + wait.error().message)
+              << "\n";
+    return kUsage;
+  }
+
+  const auto config = read_config(flags);
+  if (!config) return finish(tl::unexpected(config.error()));
+  const auto logging = configure_logging(config->log_level, config->log_format);
+  if (!logging) return finish(logging);
+  if (run_app->parsed()) return finish(run(*config, flags));
+  if (apply_app->parsed()) {
+    return finish(apply_once(*config, {flags.file, flags.dry_run}, std::cout));
+  }
+  if (status_app->parsed()) return finish(print_status(*config, std::cout));
+  if (mount_app->parsed()) return finish(mount_roots(*config, mount_action(flags), std::cout));
+  return finish(verify_roots(*config, !flags.config.empty(), *wait, std::cout));
+}
+
+}  // namespace
+}  // namespace loglink
+
+int main(int argc, char** argv) {
+  try {
+    return loglink::run_main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "loglink-agent: " << error.what() << "\n";
+    return 1;
+  }
+}

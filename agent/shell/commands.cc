@@ -1,0 +1,242 @@
+#include "agent/shell/commands.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <ostream>
+#include <random>
+#include <thread>
+
+#include "agent/core/agent.h"
+#include "agent/shell/agent_loop.h"
+#include "agent/shell/beneath.h"
+#include "agent/shell/node_files.h"
+#include "agent/shell/safe_roots.h"
+#include "lib/base/unique_fd.h"
+#include "lib/codec/manifest.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+// Waits that are part of one pass (a second look at a root) are shorter than this.
+constexpr Duration kPassAtMost = std::chrono::seconds(10);
+
+// Until nothing is left to do at once, and the whole set has had its plan.
+void run_one_pass(Agent& agent, const Clock& clock) {
+  const MonotonicTime end = clock.now().monotonic + kPassAtMost;
+  for (;;) {
+    Now now = clock.now();
+    while (agent.step(now)) now = clock.now();
+    const bool has_plan = agent.counters().plans > 0 && !agent.scanner().has_work();
+    const MonotonicTime next = agent.next_wakeup();
+    if (has_plan && next > now.monotonic + std::chrono::milliseconds(50)) return;
+    if (now.monotonic >= end) return;
+    std::this_thread::sleep_for(
+        std::clamp(next - now.monotonic, Duration(0), Duration(std::chrono::seconds(1))));
+  }
+}
+
+std::string field(const LogNote& note, std::string_view key) {
+  for (const auto& [name, value] : note.fields) {
+    if (name == key) return value;
+  }
+  return "";
+}
+
+void print_notes(Agent& agent, std::ostream& out) {
+  for (const LogNote& note : agent.take_notes()) {
+    const std::string link = field(note, "link");
+    const std::string target = field(note, "target");
+    const std::string reason = field(note, "reason");
+    out << note.message;
+    if (!link.empty()) out << ": " << link;
+    if (!target.empty()) out << " -> " << target;
+    if (!reason.empty()) out << " (" << reason << ")";
+    for (const auto& [name, value] : note.fields) {
+      const bool is_shown = name == "link" || name == "target" || name == "reason";
+      if (!is_shown) out << " " << name << "=" << value;
+    }
+    out << "\n";
+  }
+}
+
+void print_refusals(const Agent& agent, std::ostream& out) {
+  // explain() indents what belongs to a source; "Reason: text" is a refusal.
+  for (const auto& [reason, count] : agent.refusals()) {
+    out << "refused: " << to_string(reason) << ": " << count << "\n";
+  }
+  for (const std::string& line : agent.explain()) {
+    const std::string word = line.substr(0, line.find(':'));
+    const bool is_trouble = word.size() > 2 && word.compare(0, 2, "  ") == 0 &&
+                            reason_from_string(std::string_view(word).substr(2)).has_value();
+    if (is_trouble) out << line << "\n";
+  }
+}
+
+std::string not_ready(Agent& agent, const Clock& clock) {
+  for (const Condition& condition : agent.status(clock.now()).conditions) {
+    const bool is_it = condition.type == names::kConditionReady && condition.status != "True";
+    if (is_it) return condition.reason + ": " + condition.message;
+  }
+  return "the link directory cannot be used";
+}
+
+AgentOptions pass_options(const AgentConfig& config, bool dry_run, bool restores) {
+  AgentOptions options;
+  options.config = config;
+  options.watch_limit = affordable_watches();
+  options.dry_run = dry_run;
+  options.store_desired = false;
+  if (restores) {
+    options.encode_desired = encode_desired;
+    options.decode_desired = decode_desired;
+  }
+  return options;
+}
+
+Expected<std::unique_ptr<NodeFiles>> open_files(const AgentConfig& config, bool dry_run) {
+  LOGLINK_ASSIGN_OR_RETURN(auto files, NodeFiles::open(NodeFiles::options_from(
+                                           config, dry_run ? LinkDirectory::Access::kRead
+                                                           : LinkDirectory::Access::kWrite)));
+  if (dry_run) return files;
+  LOGLINK_ASSIGN_OR_RETURN(const bool locked, files->try_lock());
+  if (!locked) {
+    return fail(ErrorCode::kFailedPrecondition, "AnotherAgent: another process owns linkDir " +
+                                                    config.link_dir +
+                                                    ": a running agent keeps the links itself");
+  }
+  return files;
+}
+
+}  // namespace
+
+Expected<NodeLinkSet> read_set_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail_errno(errno, path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return read_node_link_set(text, path);
+}
+
+Expected<void> apply_once(const AgentConfig& config, const ApplyOptions& options,
+                          std::ostream& out) {
+  const bool is_last = options.file.empty();
+  std::optional<NodeLinkSet> desired;
+  if (!is_last) {
+    LOGLINK_ASSIGN_OR_RETURN(desired, read_set_file(options.file));
+  }
+  LOGLINK_ASSIGN_OR_RETURN(const auto files, open_files(config, options.dry_run));
+  SystemClock clock;
+  SeededRandom random(std::random_device{}());
+  Agent agent(*files, random, pass_options(config, options.dry_run, is_last));
+  agent.start(clock.now());
+  if (desired) agent.set_desired(*std::move(desired), clock.now());
+  if (is_last && !agent.desired()) {
+    // The first start of a node: there is nothing to make before collectors start.
+    out << "no set of links is known yet\n";
+    return {};
+  }
+  run_one_pass(agent, clock);
+  print_notes(agent, out);
+  for (const Operation& operation : agent.pending()) out << describe(operation) << "\n";
+  print_refusals(agent, out);
+  out << agent.link_count() << " links\n";
+  if (!options.dry_run) {
+    agent.flush(clock.now());
+    if (!files->flush_state(kPassAtMost) || !files->state_trouble().empty()) {
+      return fail(ErrorCode::kIo, "the inode memory cannot be written: " + files->state_trouble());
+    }
+  }
+  if (!agent.ready()) return fail(ErrorCode::kFailedPrecondition, not_ready(agent, clock));
+  if (agent.counters().operations_failed > 0) {
+    return fail(ErrorCode::kIo,
+                std::to_string(agent.counters().operations_failed) + " operations failed");
+  }
+  return {};
+}
+
+Expected<void> print_status(const AgentConfig& config, std::ostream& out) {
+  LOGLINK_ASSIGN_OR_RETURN(const auto files, open_files(config, true));
+  SystemClock clock;
+  SeededRandom random(std::random_device{}());
+  Agent agent(*files, random, pass_options(config, true, true));
+  agent.start(clock.now());
+  run_one_pass(agent, clock);
+  out << "linkDir " << config.link_dir << ", linkMode "
+      << (config.link_mode == LinkMode::kSafe ? "safe" : "direct") << "\n";
+  for (const auto& [name, state] : agent.roots()) {
+    out << "root " << name << " " << files->target_prefix(name) << ": ";
+    switch (state) {
+      case RootState::kUsable:
+        out << "usable\n";
+        break;
+      case RootState::kUnsafe:
+        out << "UnsafeRoot: not nosymfollow and read-only\n";
+        break;
+      case RootState::kAbsent:
+        out << "not there\n";
+        break;
+      case RootState::kRemote:
+        out << "on a remote file system\n";
+        break;
+    }
+  }
+  if (!agent.desired()) out << "no set of links is known yet (" << config.state_dir << ")\n";
+  for (const std::string& line : agent.explain()) out << line << "\n";
+  for (const Operation& operation : agent.pending()) {
+    out << "to do: " << describe(operation) << "\n";
+  }
+  out << agent.link_count() << " links wanted or there\n";
+  if (!agent.ready()) out << "not ready: " << not_ready(agent, clock) << "\n";
+  return {};
+}
+
+Expected<void> mount_roots(const AgentConfig& config, MountAction action, std::ostream& out) {
+  SafeRootOptions options;
+  options.roots_dir = config.roots_dir;
+  const bool is_safe = config.link_mode == LinkMode::kSafe;
+  if (is_safe) options.roots = config.roots;
+  const SafeRootReport report = [&](const std::string& line) { out << line << "\n"; };
+  switch (action) {
+    case MountAction::kMount:
+      if (is_safe) return make_safe_roots(options, report);
+      out << "linkMode is direct: there are no safe roots to make\n";
+      return {};
+    case MountAction::kOpenGate:
+      return open_gate(options, report);
+    case MountAction::kUnmount:
+      return remove_safe_roots(options, report);
+  }
+  __builtin_unreachable();
+}
+
+Expected<void> verify_roots(const AgentConfig& config, bool only_configured, Duration wait,
+                            std::ostream& out) {
+  SafeRootOptions options;
+  options.roots_dir = config.roots_dir;
+  const auto end = std::chrono::steady_clock::now() + wait;
+  for (;;) {
+    options.roots.clear();
+    if (only_configured) {
+      options.roots = config.roots;
+    } else {
+      const UniqueFd directory(
+          ::open(config.roots_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      const auto there = list_names(directory.get());
+      for (const std::string& name : there.value_or(std::vector<std::string>())) {
+        if (name != names::kReadyFile) options.roots.push_back(Root{name, "", {}, false});
+      }
+    }
+    const auto verified = verify_safe_roots(options);
+    if (verified) {
+      out << "the safe roots in " << config.roots_dir << " are visible and safe\n";
+      return {};
+    }
+    if (std::chrono::steady_clock::now() >= end) return verified;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+}  // namespace loglink
