@@ -60,7 +60,9 @@ class Decoder {
 };
 
 simdjson::error_code read_text(ondemand::value value, std::string_view& text) {
-  if (value.is_null()) return simdjson::SUCCESS;
+  bool null = false;
+  if (const auto code = value.is_null().get(null)) return code;
+  if (null) return simdjson::SUCCESS;
   return value.get_string().get(text);
 }
 
@@ -265,7 +267,12 @@ simdjson::error_code read_list_metadata(ondemand::object metadata, std::string& 
 // tree of all of it.
 template <class Value>
 tl::expected<void, KubeError> read_items(const Format<Value>& format, Decoder& decoder,
-                                         ondemand::array items, ListPage<Value>& page) {
+                                         ondemand::value list, ListPage<Value>& page) {
+  bool null = false;
+  if (const auto code = list.is_null().get(null)) return bad_json("a list", code);
+  if (null) return {};
+  ondemand::array items;
+  if (const auto code = list.get_array().get(items)) return bad_json("a list", code);
   for (auto element : items) {
     ondemand::object object;
     std::string_view json;
@@ -298,10 +305,8 @@ tl::expected<ListPage<Value>, KubeError> decode_page(const Format<Value>& format
       if (const auto code = value.get_object().get(metadata)) return bad_json("a list", code);
       const auto code = read_list_metadata(metadata, page.resource_version, page.continue_token);
       if (code) return bad_json("a list", code);
-    } else if (key == "items" && !value.is_null()) {
-      ondemand::array items;
-      if (const auto code = value.get_array().get(items)) return bad_json("a list", code);
-      auto read = read_items(format, decoder, items, page);
+    } else if (key == "items") {
+      auto read = read_items(format, decoder, value, page);
       if (!read) return tl::unexpected(std::move(read).error());
     }
   }

@@ -34,7 +34,10 @@ class TreeBuilder final : public YAML::EventHandler {
   // The document that has just ended; nullptr for an empty one.
   YamlNodePointer take() { return std::exchange(root_, nullptr); }
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // Before a stray "," or "}" behind a document the parser finds empty documents for ever.
+    if (mark.pos == last_start_) refuse(mark, "expected the end of the document");
+    last_start_ = mark.pos;
     root_ = nullptr;
     anchors_.clear();
     open_.clear();
@@ -194,6 +197,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  int last_start_ = -1;
   YamlNodePointer root_;
   std::map<YAML::anchor_t, YamlNodePointer> anchors_;
   std::vector<Open> open_;

@@ -216,6 +216,8 @@ TEST(DecodePageTest, APrefixOfAPageIsNeverAPage) {
 TEST(DecodePageTest, AListWithoutVersionOrOfStrangersIsAnError) {
   for (const std::string body :
        {R"({"items":[]})", R"({"metadata":{"resourceVersion":"8"},"items":{}})",
+        R"({"metadata":{"resourceVersion":"8"},"items":nwll})",
+        R"({"metadata":{"resourceVersion":nwll},"items":[]})",
         R"({"metadata":{"resourceVersion":"8"},"items":[5]})",
         R"({"metadata":{"resourceVersion":"8"},"items":[{}]})",
         R"({"metadata":{"resourceVersion":8},"items":[]})", R"([])", ""}) {
