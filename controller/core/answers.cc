@@ -3,43 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/core/agent_trouble.h"
+#include "controller/core/trouble.h"
 #include "lib/base/text.h"
-#include "lib/model/limits.h"
 #include "lib/model/names.h"
 
 namespace loglink {
 namespace {
-
-constexpr std::size_t kWatchDirBytes = 160;  // of a message; the rest is for reason and cure
-
-// What is told first. The order of Severity, with what only waits in between.
-enum class Rank { kSource, kLimit, kMissing, kFile, kTold, kNote };
-
-struct Trouble {
-  Rank rank = Rank::kNote;
-  std::optional<Reason> reason;
-  std::string watch_dir;
-  std::string message;
-};
-
-Rank rank_of(Reason reason) {
-  switch (severity(reason)) {
-    case Severity::kSource:
-      return Rank::kSource;
-    case Severity::kLimit:
-      return Rank::kLimit;
-    case Severity::kMissing:
-      return Rank::kMissing;
-    case Severity::kFile:
-      return Rank::kFile;
-    case Severity::kTold:
-      return Rank::kTold;
-    case Severity::kSkip:
-    case Severity::kCondition:
-      return Rank::kNote;
-  }
-  __builtin_unreachable();
-}
 
 // Where this pod stands between its request and the agent's answer.
 struct Standing {
@@ -115,42 +85,6 @@ Standing find_standing(const AnswerInput& input) {
   return standing;
 }
 
-void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
-
-// The agent knows host paths; the pod's owner knows watch dirs.
-std::string in_words_of_the_owner(std::string message, const Resolution& resolution) {
-  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
-    const Source& source = resolution.sources[i];
-    if (source.path.empty()) continue;
-    replace_all(message, source.root + "/" + source.path, resolution.watch_dirs[i]);
-    // Below kubelet-pods a path starts with the pod's uid: it can mean nothing else.
-    if (source.root == names::kKubeletPodsRoot) {
-      replace_all(message, source.path, resolution.watch_dirs[i]);
-    }
-  }
-  return message;
-}
-
-std::optional<Trouble> agent_trouble(const PodLinks& entry, const Resolution& resolution) {
-  if (entry.reason.empty() && entry.message.empty()) return std::nullopt;
-  Trouble trouble;
-  trouble.message = in_words_of_the_owner(entry.message, resolution);
-  trouble.reason = reason_from_string(entry.reason);
-  // A word of a newer agent: told, but it moves nothing.
-  trouble.rank = Rank::kNote;
-  if (trouble.reason) trouble.rank = rank_of(*trouble.reason);
-  const bool says_reason = trouble.message.find(entry.reason + ":") != std::string::npos;
-  if (!trouble.reason && !entry.reason.empty() && !says_reason) {
-    trouble.message = entry.reason + ": " + trouble.message;
-  }
-  return trouble;
-}
-
 std::vector<Trouble> controller_troubles(const AnswerInput& input) {
   std::vector<Trouble> troubles;
   const Resolution& resolution = input.pod->resolution;
@@ -211,24 +145,6 @@ Trouble no_links_note(const AnswerInput& input) {
   return {Rank::kNote, std::nullopt, "", "no file matches " + patterns + " yet"};
 }
 
-std::string to_text(const Trouble& trouble) {
-  std::string text;
-  if (!trouble.watch_dir.empty()) text = sanitize(trouble.watch_dir, kWatchDirBytes) + ": ";
-  if (trouble.reason) {
-    const std::string word(to_string(*trouble.reason));
-    if (trouble.message.find(word + ":") == std::string::npos) text += word + ": ";
-  }
-  return text + trouble.message;
-}
-
-// REQUIRES: the most severe comes first.
-std::string to_message(const std::vector<Trouble>& troubles) {
-  if (troubles.empty()) return {};
-  std::string more;
-  if (troubles.size() > 1) more = " (and " + std::to_string(troubles.size() - 1) + " more)";
-  return sanitize(to_text(troubles.front()), limits::kMessageBytes - more.size()) + more;
-}
-
 bool has_rank(const std::vector<Trouble>& troubles, Rank rank) {
   return std::any_of(troubles.begin(), troubles.end(),
                      [rank](const Trouble& trouble) { return trouble.rank == rank; });
@@ -250,16 +166,20 @@ Answer answer(const AnswerInput& input) {
   std::vector<Trouble> troubles = controller_troubles(input);
   bool none_left = standing.accepted == 0 && !standing.limited;
   bool pending = false;
+  std::size_t others = 0;
   if (standing.accepted > 0 && !standing.observed) {
     pending = true;
     Trouble wait = waiting(input);
     // Beside a trouble there is no need to say that all is on its way.
     if (troubles.empty() || wait.rank != Rank::kNote) troubles.push_back(std::move(wait));
   } else if (standing.accepted > 0) {
-    if (auto trouble = agent_trouble(*standing.entry, input.pod->resolution)) {
-      none_left = !standing.limited && agent_refuses_all(standing, *trouble);
-      pending = trouble->rank == Rank::kMissing && standing.entry->links == 0;
-      troubles.push_back(std::move(*trouble));
+    if (auto told = agent_trouble(*standing.entry, input.pod->resolution)) {
+      none_left = !standing.limited && agent_refuses_all(standing, told->trouble);
+      // Fewer troubles than directories: one of them is there, if only without files.
+      pending = told->trouble.rank == Rank::kMissing && standing.entry->links == 0 &&
+                (standing.entry->message.empty() || told->others + 1 >= standing.accepted);
+      others = told->others;
+      troubles.push_back(std::move(told->trouble));
     } else if (standing.entry->links == 0) {
       troubles.push_back(no_links_note(input));
     }
@@ -289,7 +209,7 @@ Answer answer(const AnswerInput& input) {
   } else if (none_left && !standing.in_spec) {
     result.links = 0;  // no agent has anything to answer
   }
-  result.message = to_message(troubles);
+  result.message = to_message(troubles, others);
   if (!troubles.empty()) result.reason = troubles.front().reason;
   return result;
 }

@@ -210,6 +210,12 @@ TEST(AnswerWord, PendingWhileNoDirectoryExists) {
   EXPECT_EQ(answer.word, StatusWord::kPending);
   EXPECT_EQ(answer.reason, Reason::kDirectoryNotFound);
   EXPECT_EQ(answer.links, 0);
+  // Both of two are missing.
+  EXPECT_EQ(World(two_directories()).agent_says(0, "DirectoryNotFound", "v/a; and 1 more").word(),
+            StatusWord::kPending);
+  // One of two exists, and has no file yet.
+  EXPECT_EQ(World(two_directories()).agent_says(0, "DirectoryNotFound", "v/a").word(),
+            StatusWord::kLinked);
   // One of two exists and has links.
   const World other =
       World(two_directories()).agent_says(3, "DirectoryNotFound", "it does not exist");
@@ -242,11 +248,11 @@ TEST(AnswerPending, OtherPodsChangesDoNotMoveTheWord) {
 
 TEST(AnswerPending, OwnChangesDoUntilTheyAreObserved) {
   World world = World(simple_pod()).agent_says(1);
-  world.object().generation = 9;
-  world.sources_since(9);
+  world.object().generation = 2;
+  world.sources_since(2);
   EXPECT_EQ(world.word(), StatusWord::kPending);
   EXPECT_EQ(world.answer().links, 1) << "the links that exist are told meanwhile";
-  world.object().status.observed_generation = 9;
+  world.object().status.observed_generation = 2;
   EXPECT_EQ(world.word(), StatusWord::kLinked);
 }
 
@@ -424,20 +430,55 @@ TEST(AnswerMessage, SaysThatTheAgentCannotLink) {
             "the agent on node node-a cannot link now (UnsafeRoot); ask the administrator");
 }
 
-TEST(AnswerMessage, SpeaksOfWatchDirsWhereTheAgentNamesHostPaths) {
-  const std::string path =
-      "3f0c1a2b-0000-4000-8000-000000000001/volumes/kubernetes.io~empty-dir/logs";
+TEST(AnswerMessage, SpeaksOfWatchDirsWhereTheAgentNamesDirectoriesOfTheNode) {
+  // The agent names an emptyDir's directory by volume.
+  EXPECT_EQ(World(simple_pod()).agent_says(0, "DirectoryNotFound", "logs").message(),
+            "/var/log/app: DirectoryNotFound: the directory does not exist yet; check its "
+            "spelling, or wait until the application makes it");
+  EXPECT_EQ(World(simple_pod()).agent_says(0, "PermissionDenied", "logs/sub", 1).message(),
+            "/var/log/app/sub: PermissionDenied: the node's agent may not read the directory; let "
+            "others read it (mode 0755)");
   EXPECT_EQ(World(simple_pod())
-                .agent_says(0, "DirectoryNotFound", "kubelet-pods/" + path + " does not exist")
+                .agent_says(1, "NameTaken",
+                            "something else has the link's name: logs/x.log, "
+                            "logs/y.log and 3 more",
+                            5)
                 .message(),
-            "DirectoryNotFound: /var/log/app does not exist");
-  EXPECT_EQ(World(simple_pod()).agent_says(1, "NameTaken", path + "/x.log is taken", 1).message(),
-            "NameTaken: /var/log/app/x.log is taken");
+            "NameTaken: something else has the link's name: /var/log/app/x.log, "
+            "/var/log/app/y.log and 3 more");
+  // A word that only looks like the directory stays.
+  EXPECT_EQ(World(simple_pod()).agent_says(1, "NameTaken", "the logs of logs2/x", 1).message(),
+            "NameTaken: the logs of logs2/x");
+  // One watch dir inside another.
+  EXPECT_EQ(World(two_directories().watch("/v/a,/v/a/b"))
+                .agent_says(1, "NameTaken", "v/a/b/x.log, v/a/x.log", 2)
+                .message(),
+            "NameTaken: /v/a/b/x.log, /v/a/x.log");
 }
 
-TEST(AnswerMessage, SaysAReasonOnceAndTellsWordsOfNewerAgents) {
-  EXPECT_EQ(World(simple_pod()).agent_says(1, "NameTaken", "x: NameTaken: foreign file").message(),
-            "x: NameTaken: foreign file");
+TEST(AnswerMessage, ExplainsAReasonWhoseMessageDidNotFitIntoTheStatus) {
+  EXPECT_EQ(World(simple_pod()).agent_says(0, "PermissionDenied", "", 1).message(),
+            "/var/log/app: PermissionDenied: the node's agent may not read the directory; let "
+            "others read it (mode 0755)");
+  EXPECT_EQ(World(two_directories()).agent_says(0, "DirectoryNotFound").message(),
+            "DirectoryNotFound: the directory does not exist yet; check its spelling, or wait "
+            "until the application makes it");
+  EXPECT_EQ(World(two_directories()).agent_says(1, "NameTaken", "", 1).message(), "NameTaken");
+}
+
+TEST(AnswerMessage, AddsTheAgentsOtherTroublesToTheCount) {
+  EXPECT_EQ(World(two_directories().annotate("loglink/incude", "*"))
+                .agent_says(0, "ReadError", "v/a; and 2 more", 2)
+                .message(),
+            "/v/a: ReadError: the directory cannot be read; ask the administrator to look at the "
+            "node's disk (and 3 more)");
+  for (const std::string text : {"a; and more", "a; and x more", "a; and 2 more files"}) {
+    EXPECT_EQ(World(simple_pod()).agent_says(1, "NameTaken", text, 1).message(),
+              "NameTaken: " + text);
+  }
+}
+
+TEST(AnswerMessage, TellsWordsOfNewerAgents) {
   const World newer = World(simple_pod()).agent_says(1, "SomethingNew", "text");
   EXPECT_EQ(newer.word(), StatusWord::kLinked);
   EXPECT_EQ(newer.message(), "SomethingNew: text");
