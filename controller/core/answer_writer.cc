@@ -228,9 +228,10 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
     const PodAnswers before = present(*pod, *state);
     if (state->wanted == before) continue;
     state->changes.take(now.monotonic);
+    state->status_before = before.status;
     if (events_only(pod->pod)) {
       state->told = state->wanted;
-      told(*pod, *state, before, now);
+      told(*pod, *state, now);
       continue;
     }
     patch_rate_.take(now.monotonic);
@@ -241,10 +242,9 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
 }
 
 // The pod has been told; a change for the worse is an Event too.
-void AnswerWriter::told(const ResolvedPod& pod, PodState& state, const PodAnswers& before,
-                        Now now) {
+void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   if (state.told->links) state.count_written = now.monotonic;
-  if (!is_trouble(state.told->status) || state.told->status == before.status) return;
+  if (!is_trouble(state.told->status) || state.told->status == state.status_before) return;
   const ObjectKey key = pod.pod.key();
   if (pending_events_.size() >= kMaxQueuedEvents && !pending_events_.contains(key)) {
     ++dropped_events_;
@@ -269,12 +269,11 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   const PodAnswers sent = *std::exchange(state->in_flight, std::nullopt);
   nodes_.add(state->node_name, now.monotonic);
   if (result) {
-    const PodAnswers before = present(*pod, *state);
     state->told = sent;
     state->told_until = now.monotonic + kToldTrust;
     state->failures = 0;
     state->retry_at = {};
-    told(*pod, *state, before, now);
+    told(*pod, *state, now);
     return;
   }
   const KubeError& error = result.error();

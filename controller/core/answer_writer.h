@@ -60,7 +60,7 @@ class AnswerWriter {
                         PodState& state, Now now);
   void send_patches(Now now, Outcome& outcome);
   void send_events(Now now, Outcome& outcome);
-  void told(const ResolvedPod& pod, PodState& state, const PodAnswers& before, Now now);
+  void told(const ResolvedPod& pod, PodState& state, Now now);
 
   ClusterState& state_;
   std::string instance_;

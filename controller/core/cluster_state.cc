@@ -57,6 +57,8 @@ std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod&
     if (!source.withdrawn() && source.uid == id && source.pod == pod.pod.name &&
         source.namespace_name == pod.pod.namespace_name) {
       found.push_back(source);
+      // A pod that ends has not asked for anything else.
+      found.back().finished = false;
     }
   }
   return found;
@@ -217,6 +219,8 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   if (node.object && node.object->uid == object.uid &&
       object.generation < node.object->generation && now < node.answer_trusted_until) {
     node.held_back = std::move(object);
+    // So that it is looked at again when the answer is no longer trusted.
+    dirty.specs.insert(name);
     return dirty;
   }
   node.held_back.reset();
@@ -254,14 +258,14 @@ Dirty ClusterState::delete_object(const std::string& name) {
 }
 
 Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
-  NodeState& node = nodes_[object.name];
   const std::string name = object.name;
+  NodeState& node = nodes_[name];
+  node.answer_trusted_until = now + kAnswerTrust;
   const bool watch_is_ahead =
       node.object && node.object->uid == object.uid && node.object->generation >= object.generation;
   if (!watch_is_ahead) {
     take_object(node, std::move(object));
     node.held_back.reset();
-    node.answer_trusted_until = now + kAnswerTrust;
   }
   return {{}, {name}};
 }

@@ -72,6 +72,7 @@ struct PodState {
   PodAnswers wanted;
   std::optional<Reason> wanted_reason;  // what wanted.status rests on
   std::optional<PodAnswers> in_flight;
+  std::optional<std::string> status_before;  // what stood there when in_flight was sent
   // What the server took last, until the watch shows it; for pods with too many annotations, which
   // are never patched, what was told by Events.
   std::optional<PodAnswers> told;
@@ -138,7 +139,7 @@ class ClusterState {
 
 // The answers that the pod's annotations show.
 PodAnswers answers_on(const PodView& pod);
-// Live sources of one pod in a spec, in its order.
+// What a spec links for one pod now, in its order, whether or not the pod has ended.
 std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod& pod);
 
 }  // namespace loglink

@@ -1,100 +1,71 @@
 #include "controller/shell/metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
-#include <string_view>
-#include <vector>
-
 namespace loglink {
-namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
+ControllerMetrics::ControllerMetrics() {
+  metrics_.describe_gauge("loglink_pods_annotated", "Pods that ask for links");
+  metrics_.describe_gauge("loglink_node_link_sets", "NodeLinkSet objects");
+  metrics_.describe_gauge("loglink_sources", "Published sources, withdrawn ones included");
+  metrics_.describe_gauge("loglink_refusals", "Watch dirs that are refused or do not fit");
+  metrics_.describe_gauge("loglink_nodes_crd_outdated",
+                          "Nodes whose NodeLinkSet the server does not keep as it was sent");
+  metrics_.describe_gauge("loglink_queued_nodes", "Nodes that wait to be looked at");
+  metrics_.describe_gauge("loglink_queued_pod_patches", "Pods whose answer waits to be written");
+  metrics_.describe_gauge("loglink_queued_events", "Events that wait to be written");
+  metrics_.describe_counter("loglink_dropped_events_total", "Events that could not be written");
+  metrics_.describe_gauge("loglink_leader", "1 while this controller leads");
+  metrics_.describe_counter("loglink_leader_changes_total",
+                            "Times that this controller began to lead");
+  metrics_.describe_gauge("loglink_drained", "1 while loglink-controller drain holds the lease");
+  metrics_.describe_gauge("loglink_ready", "1 when pods and NodeLinkSets are listed");
+  metrics_.describe_counter("loglink_api_writes_total",
+                            "Answers of the API server to requests other than watches");
+  metrics_.describe_counter("loglink_watch_restarts_total",
+                            "Streams that ended and were opened again");
+}
 
-// Families are made from the state when they are asked for: nothing is counted twice.
-class Page {
- public:
-  void family(MetricType type, std::string name, std::string help) {
-    MetricFamily family;
-    family.type = type;
-    family.name = std::move(name);
-    family.help = std::move(help);
-    families_.push_back(std::move(family));
-  }
-  void value(double number, std::vector<ClientMetric::Label> labels = {}) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    if (families_.back().type == MetricType::Counter) {
-      metric.counter.value = number;
-    } else {
-      metric.gauge.value = number;
-    }
-    families_.back().metric.push_back(std::move(metric));
-  }
-  template <class Number>
-  void gauge(std::string name, std::string help, Number number) {
-    family(MetricType::Gauge, std::move(name), std::move(help));
-    value(static_cast<double>(number));
-  }
-  template <class Number>
-  void counter(std::string name, std::string help, Number number) {
-    family(MetricType::Counter, std::move(name), std::move(help));
-    value(static_cast<double>(number));
-  }
-  [[nodiscard]] std::string text() const {
-    return prometheus::TextSerializer().Serialize(families_);
-  }
+void ControllerMetrics::count_to(const std::string& name, const Metrics::Labels& labels,
+                                 double total) {
+  double& counted = counted_[{name, labels}];
+  metrics_.add(name, labels, total - counted);
+  counted = total;
+}
 
- private:
-  std::vector<MetricFamily> families_;
-};
-
-}  // namespace
-
-std::string controller_metrics(const ControllerLoop& loop) {
+std::string ControllerMetrics::text(const ControllerLoop& loop) {
   const ControllerFigures figures = loop.controller().figures();
-  const ControllerCounters& counters = loop.counters();
-  Page page;
-  page.gauge("loglink_pods_annotated", "Pods that ask for links.", figures.pods_annotated);
-  page.gauge("loglink_node_link_sets", "NodeLinkSet objects.", figures.node_link_sets);
-  page.family(MetricType::Gauge, "loglink_sources", "Published sources, withdrawn ones included.");
+  const auto gauge = [&](const std::string& name, auto number) {
+    metrics_.set(name, {}, static_cast<double>(number));
+  };
+  gauge("loglink_pods_annotated", figures.pods_annotated);
+  gauge("loglink_node_link_sets", figures.node_link_sets);
+  metrics_.clear("loglink_sources");
   for (const auto& [root, count] : figures.sources_by_root) {
-    page.value(static_cast<double>(count), {{"root", root}});
+    metrics_.set("loglink_sources", {{"root", root}}, static_cast<double>(count));
   }
-  page.family(MetricType::Gauge, "loglink_refusals", "Watch dirs that are refused or do not fit.");
+  metrics_.clear("loglink_refusals");
   for (const auto& [reason, count] : figures.refusals) {
-    page.value(static_cast<double>(count), {{"reason", std::string(to_string(reason))}});
+    metrics_.set("loglink_refusals", {{"reason", std::string(to_string(reason))}},
+                 static_cast<double>(count));
   }
-  page.gauge("loglink_nodes_crd_outdated",
-             "Nodes whose NodeLinkSet the server does not keep as it was sent.",
-             figures.nodes_outdated);
-  page.gauge("loglink_queued_nodes", "Nodes that wait to be looked at, withdrawals ahead included.",
-             figures.nodes_queued);
-  page.gauge("loglink_queued_pod_patches", "Pods whose answer waits to be written.",
-             figures.patches_queued);
-  page.gauge("loglink_queued_events", "Events that wait to be written.", figures.events_queued);
-  page.counter("loglink_dropped_events_total", "Events that could not be written.",
-               figures.events_dropped);
-  page.gauge("loglink_leader", "1 while this controller leads.", loop.leading() ? 1 : 0);
-  page.counter("loglink_leader_changes_total", "Times that this controller began to lead.",
-               counters.leader_changes);
-  page.gauge("loglink_drained", "1 while loglink-controller drain holds the lease.",
-             loop.drained() ? 1 : 0);
-  page.gauge("loglink_ready", "1 when pods and NodeLinkSets are listed.",
-             loop.not_ready_because().empty() ? 1 : 0);
-  page.family(MetricType::Counter, "loglink_api_writes_total",
-              "Answers of the API server to requests other than watches.");
+  gauge("loglink_nodes_crd_outdated", figures.nodes_outdated);
+  gauge("loglink_queued_nodes", figures.nodes_queued);
+  gauge("loglink_queued_pod_patches", figures.patches_queued);
+  gauge("loglink_queued_events", figures.events_queued);
+  gauge("loglink_leader", loop.leading() ? 1 : 0);
+  gauge("loglink_drained", loop.drained() ? 1 : 0);
+  gauge("loglink_ready", loop.not_ready_because().empty() ? 1 : 0);
+  const ControllerCounters& counters = loop.counters();
+  count_to("loglink_dropped_events_total", {}, static_cast<double>(figures.events_dropped));
+  count_to("loglink_leader_changes_total", {}, static_cast<double>(counters.leader_changes));
   for (const auto& [labels, count] : counters.api_requests) {
-    page.value(static_cast<double>(count), {{"kind", labels.first}, {"result", labels.second}});
+    count_to("loglink_api_writes_total", {{"kind", labels.first}, {"result", labels.second}},
+             static_cast<double>(count));
   }
-  page.family(MetricType::Counter, "loglink_watch_restarts_total",
-              "Streams that ended and were opened again.");
   for (const auto& [labels, count] : counters.watch_restarts) {
-    page.value(static_cast<double>(count), {{"resource", labels.first}, {"reason", labels.second}});
+    count_to("loglink_watch_restarts_total",
+             {{"resource", labels.first}, {"reason", labels.second}}, static_cast<double>(count));
   }
-  return page.text();
+  return metrics_.text();
 }
 
 }  // namespace loglink

@@ -1,0 +1,176 @@
+// loglink-controller: the command line, and nothing else.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+#include "controller/shell/drain_command.h"
+#include "controller/shell/explain_command.h"
+#include "controller/shell/run_command.h"
+#include "lib/base/time_text.h"
+#include "lib/codec/config_yaml.h"
+#include "lib/io/credentials.h"
+#include "lib/io/log.h"
+
+namespace {
+
+using loglink::ControllerConfig;
+using loglink::Error;
+using loglink::Expected;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+constexpr const char* kExamples = R"(Examples:
+  loglink-controller run --config /etc/loglink/controller.yaml
+  loglink-controller run --kubeconfig ~/.kube/config --log-level debug
+  loglink-controller explain -f pods.yaml
+  helm template my-chart | loglink-controller explain -f - -o json
+  loglink-controller drain --timeout 300s
+
+Exit codes: 0 done, 1 refused or failed (the message is on stderr), 2 wrong usage.)";
+
+struct Options {
+  std::string config_file;
+  std::string kubeconfig;
+  std::string log_level;
+  std::string log_format;
+  std::string manifest;
+  std::string output = "text";
+  std::string timeout = "120s";
+};
+
+int report(const Error& error) {
+  std::cerr << "loglink-controller: " << error.message << '\n';
+  return kFailed;
+}
+
+Expected<std::string> read_file(const std::string& name) {
+  if (name == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  std::ifstream file(name, std::ios::binary);
+  std::ostringstream text;
+  errno = 0;
+  if (!file || !(text << file.rdbuf())) {
+    // An empty file sets the stream's failbit without an error of the system's.
+    if (errno == 0 && file.is_open()) return std::string();
+    return loglink::fail_errno(errno == 0 ? EIO : errno, "cannot read " + name);
+  }
+  return text.str();
+}
+
+Expected<ControllerConfig> load_config(const Options& options) {
+  std::string yaml;
+  if (!options.config_file.empty()) {
+    LOGLINK_ASSIGN_OR_RETURN(yaml, read_file(options.config_file));
+  }
+  LOGLINK_ASSIGN_OR_RETURN(ControllerConfig config,
+                           loglink::parse_controller_config(yaml, options.config_file));
+  if (!options.log_level.empty()) config.log_level = options.log_level;
+  if (!options.log_format.empty()) config.log_format = options.log_format;
+  LOGLINK_TRY(loglink::configure_logging(config.log_level, config.log_format));
+  return config;
+}
+
+int run(const Options& options) {
+  const Expected<ControllerConfig> config = load_config(options);
+  if (!config) return report(config.error());
+  const auto access = loglink::load_cluster_access(options.kubeconfig);
+  if (!access) return report(access.error());
+  loglink::run_controller(*config, *access);
+  return kDone;
+}
+
+int explain(const Options& options) {
+  const Expected<ControllerConfig> config = load_config(options);
+  if (!config) return report(config.error());
+  const Expected<std::string> manifest = read_file(options.manifest);
+  if (!manifest) return report(manifest.error());
+  const loglink::ExplainFormat format = options.output == "json"   ? loglink::ExplainFormat::kJson
+                                        : options.output == "yaml" ? loglink::ExplainFormat::kYaml
+                                                                   : loglink::ExplainFormat::kText;
+  const std::string name = options.manifest == "-" ? "standard input" : options.manifest;
+  const Expected<std::string> text = loglink::explain_manifest(*manifest, name, *config, format,
+                                                               loglink::SystemClock().now().wall);
+  if (!text) return report(text.error());
+  std::cout << *text << std::flush;
+  if (!std::cout) return report({loglink::ErrorCode::kIo, "cannot write to standard output"});
+  return kDone;
+}
+
+int drain(const Options& options) {
+  const Expected<ControllerConfig> config = load_config(options);
+  if (!config) return report(config.error());
+  const Expected<loglink::Duration> timeout = loglink::parse_duration(options.timeout);
+  if (!timeout) return report(timeout.error());
+  const auto access = loglink::load_cluster_access(options.kubeconfig);
+  if (!access) return report(access.error());
+  const Expected<void> done = loglink::drain_cluster(*config, *access, *timeout);
+  return done ? kDone : report(done.error());
+}
+
+void add_common_options(CLI::App& command, Options& options) {
+  command.add_option("--config", options.config_file, "Configuration file; without it, defaults")
+      ->type_name("FILE");
+  command.add_option("--log-level", options.log_level, "Overrides logLevel of the configuration")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  command
+      .add_option("--log-format", options.log_format, "Overrides logFormat of the configuration")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
+void add_kubeconfig(CLI::App& command, Options& options) {
+  command
+      .add_option("--kubeconfig", options.kubeconfig,
+                  "Without it: $KUBECONFIG, the pod's service account, ~/.kube/config")
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"Watches pods, publishes what each node has to link, and answers on the pods.",
+               "loglink-controller"};
+  app.footer(kExamples);
+  app.set_version_flag("--version", std::string("loglink-controller ") + LOGLINK_VERSION);
+  app.require_subcommand(1);
+
+  CLI::App* run_command = app.add_subcommand("run", "Runs the controller until it is told to stop");
+  add_common_options(*run_command, options);
+  add_kubeconfig(*run_command, options);
+
+  CLI::App* explain_command = app.add_subcommand(
+      "explain", "Shows what would be linked and what refused, and why; needs no cluster");
+  add_common_options(*explain_command, options);
+  explain_command
+      ->add_option("-f,--filename", options.manifest,
+                   "Manifest with pods or workloads; - is standard input")
+      ->type_name("FILE")
+      ->required();
+  explain_command->add_option("-o,--output", options.output, "Format")
+      ->check(CLI::IsMember({"text", "yaml", "json"}))
+      ->capture_default_str();
+
+  CLI::App* drain_command = app.add_subcommand(
+      "drain",
+      "Takes all links away before loglink is uninstalled; names nodes that do not answer");
+  add_common_options(*drain_command, options);
+  add_kubeconfig(*drain_command, options);
+  drain_command->add_option("--timeout", options.timeout, "How long the agents have, as 120s or 5m")
+      ->capture_default_str();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (run_command->parsed()) return run(options);
+  if (explain_command->parsed()) return explain(options);
+  return drain(options);
+}

@@ -1,0 +1,69 @@
+#include "controller/shell/drain_command.h"
+
+#include <memory>
+#include <string>
+
+#include "controller/shell/drain_loop.h"
+#include "controller/shell/loop_driver.h"
+#include "lib/base/time_text.h"
+#include "lib/io/event_loop.h"
+#include "lib/io/http_clients.h"
+#include "lib/io/log.h"
+
+namespace loglink {
+namespace {
+
+constexpr std::size_t kNamedNodes = 20;
+const std::string kUserAgent = "loglink-controller/" LOGLINK_VERSION;
+
+std::string describe(const std::vector<DrainLoop::Unfinished>& nodes) {
+  std::string text;
+  for (std::size_t i = 0; i < nodes.size() && i < kNamedNodes; ++i) {
+    if (i > 0) text += ", ";
+    text += nodes[i].node + (nodes[i].answered
+                                 ? " (" + std::to_string(nodes[i].links) + " links linger)"
+                                 : " (no answer)");
+  }
+  if (nodes.size() > kNamedNodes) {
+    text += " and " + std::to_string(nodes.size() - kNamedNodes) + " more";
+  }
+  return text;
+}
+
+}  // namespace
+
+Expected<void> drain_cluster(const ControllerConfig& config, const ClusterAccess& access,
+                             Duration timeout) {
+  EventLoop loop;
+  SystemClock clock;
+  SeededRandom random(random_seed());
+  std::unique_ptr<DrainLoop> drain;
+  LoopDriver driver(loop, [&] {
+    drain->step();
+    if (drain->finished()) loop.stop();
+    return drain->next_wakeup();
+  });
+  handle_stop_signals(loop, [&] { drain->give_up(); });
+  const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
+  const auto writes = make_beast_unary_client(loop, access, kUserAgent);
+  const auto leases = make_beast_unary_client(loop, access, kUserAgent);
+  drain = std::make_unique<DrainLoop>(config, timeout,
+                                      ControllerPorts{*streams, *writes, *leases, clock, random},
+                                      log_remark, [&] { driver.wake(); });
+  drain->start();
+  loop.run();
+
+  if (!drain->emptying()) {
+    return fail(ErrorCode::kFailedPrecondition,
+                "nothing is drained within " + format_duration(timeout) + ": " + drain->trouble());
+  }
+  const std::vector<DrainLoop::Unfinished> left = drain->unfinished();
+  if (left.empty()) {
+    log(LogLevel::kInfo, "drained: no agent holds a link");
+    return {};
+  }
+  return fail(ErrorCode::kFailedPrecondition,
+              "not all links are gone after " + format_duration(timeout) + ": " + describe(left));
+}
+
+}  // namespace loglink

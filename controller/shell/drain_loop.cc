@@ -1,0 +1,216 @@
+#include "controller/shell/drain_loop.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "lib/codec/kube_json.h"
+#include "lib/kube/requests.h"
+#include "lib/model/names.h"
+
+namespace loglink {
+namespace {
+
+constexpr Duration kRetry = std::chrono::seconds(1);
+constexpr std::size_t kMaxUnderWay = 8;
+
+bool is_drained(const NodeLinkSet& object) {
+  return object.spec.sources.empty() && object.status.links == 0 &&
+         object.status.observed_generation >= object.generation;
+}
+
+// An object that never had a source has nothing to answer for.
+bool is_done(const NodeLinkSet& object) {
+  const bool never_used = object.spec.sources.empty() && object.status.observed_generation == 0 &&
+                          object.generation <= 1;
+  return never_used || is_drained(object);
+}
+
+}  // namespace
+
+DrainLoop::DrainLoop(ControllerConfig config, Duration timeout, ControllerPorts ports,
+                     std::function<void(const Remark&)> log, std::function<void()> wake)
+    : config_(std::move(config)),
+      timeout_(timeout),
+      ports_(ports),
+      log_(std::move(log)),
+      wake_(std::move(wake)) {
+  ListWatchOptions options;
+  options.reflector.path = kNodeLinkSetsPath;
+  ListWatchListener<NodeLinkSet>& listener = *this;
+  watch_ =
+      std::make_unique<ListWatch<NodeLinkSet>>(std::move(options), node_link_set_codec(),
+                                               ports_.streams, ports_.clock, ports_.random, listener);
+}
+
+DrainLoop::~DrainLoop() = default;
+
+void DrainLoop::start() {
+  const Now now = ports_.clock.now();
+  deadline_ = now.monotonic + timeout_;
+  watch_->start(now);
+  wake_();
+}
+
+void DrainLoop::on_replaced(std::vector<Decoded<NodeLinkSet>> objects, const std::string&) {
+  objects_.clear();
+  for (Decoded<NodeLinkSet>& object : objects) objects_[object.key.name] = std::move(*object.value);
+  synced_ = true;
+  wake_();
+}
+
+void DrainLoop::on_upserted(Decoded<NodeLinkSet> object) {
+  objects_[object.key.name] = std::move(*object.value);
+  wake_();
+}
+
+void DrainLoop::on_deleted(const ObjectKey& key, const std::string&) {
+  objects_.erase(key.name);
+  wake_();
+}
+
+void DrainLoop::on_trouble(const std::optional<KubeError>& error) {
+  if (error) say("nodelinksets", *error);
+}
+
+void DrainLoop::say(const std::string& about, const KubeError& error) {
+  std::string text = about + ": " + std::string(to_string(error.kind)) +
+                     (error.message.empty() ? std::string() : ": " + error.message);
+  if (text == trouble_) return;
+  trouble_ = std::move(text);
+  log_({RemarkLevel::kWarning, "trouble with the API server, trying again", {{"error", trouble_}}});
+}
+
+void DrainLoop::give_up() {
+  given_up_ = true;
+  wake_();
+}
+
+void DrainLoop::step() {
+  if (finished_) return;
+  const Now now = ports_.clock.now();
+  watch_->tick(now);
+  take_lease(now);
+  if (writes_from_ && now.monotonic >= *writes_from_ && synced_) empty_objects(now);
+  const bool all_done = emptying() && now.monotonic >= *writes_from_ && under_way_.empty() &&
+                        std::all_of(objects_.begin(), objects_.end(),
+                                    [](const auto& each) { return is_done(each.second); });
+  if (!all_done && !given_up_ && now.monotonic < deadline_) return;
+  finished_ = true;
+  watch_->stop();
+}
+
+MonotonicTime DrainLoop::next_wakeup() const {
+  if (finished_) return MonotonicTime::never();
+  MonotonicTime next = std::min(deadline_, watch_->next_wakeup());
+  const MonotonicTime now = ports_.clock.now().monotonic;
+  if (!writes_from_ && !lease_asked_) next = std::min(next, lease_again_);
+  if (writes_from_ && *writes_from_ > now) next = std::min(next, *writes_from_);
+  for (const auto& [node, at] : retry_at_) {
+    if (at > now) next = std::min(next, at);
+  }
+  return next;
+}
+
+// The lease is taken from whoever holds it, at once: its holder finds out with its next renewal and
+// must not write after renewDeadline.
+void DrainLoop::take_lease(Now now) {
+  if (writes_from_ || lease_asked_ || now.monotonic < lease_again_) return;
+  const LeaderElectionConfig& election = config_.leader_election;
+  const ObjectKey key{election.lease_namespace, election.lease_name};
+  UnaryRequest request = get_lease_request(key);
+  const bool is_write = lease_read_;
+  if (is_write) {
+    Lease lease = lease_.value_or(Lease{});
+    lease.namespace_name = key.namespace_name;
+    lease.name = key.name;
+    if (lease_) ++lease.transitions;
+    lease.holder = names::kDrainedHolder;
+    lease.duration_seconds =
+        static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(kHold).count());
+    lease.acquired = now.wall;
+    lease.renewed = now.wall;
+    request = lease.resource_version.empty()
+                  ? create_lease_request(key.namespace_name, encode_lease(lease))
+                  : put_lease_request(key, encode_lease(lease));
+  }
+  lease_asked_ = true;
+  lease_sent_ = now.monotonic;
+  ports_.leases.send(std::move(request),
+                     [this, is_write, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+                       if (alive.expired()) return;
+                       lease_asked_ = false;
+                       lease_answered(std::move(result), is_write);
+                       wake_();
+                     });
+}
+
+void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
+  const MonotonicTime now = ports_.clock.now().monotonic;
+  if (was_write && result) {
+    // Nobody held it: nobody has to stop.
+    const bool was_held =
+        lease_ && !lease_->holder.empty() && lease_->holder != names::kDrainedHolder;
+    writes_from_ = was_held ? now + config_.leader_election.renew_deadline : now;
+    trouble_.clear();
+    log_({RemarkLevel::kInfo, "the lease is taken", {{"from", lease_ ? lease_->holder : ""}}});
+    return;
+  }
+  if (!was_write && result) {
+    if (tl::expected<Lease, KubeError> lease = decode_lease(result->body)) {
+      lease_ = std::move(*lease);
+      lease_read_ = true;
+      return;
+    }
+  }
+  if (!was_write && !result && result.error().kind == KubeErrorKind::kNotFound) {
+    lease_.reset();
+    lease_read_ = true;
+    return;
+  }
+  // Its holder was faster, or the server is in trouble: read it again.
+  lease_read_ = false;
+  const bool raced = !result && (result.error().kind == KubeErrorKind::kConflict ||
+                                 result.error().kind == KubeErrorKind::kAlreadyExists);
+  if (!raced) lease_again_ = now + kRetry;
+  if (!raced && !result) say("lease", result.error());
+}
+
+void DrainLoop::empty_objects(Now now) {
+  for (const auto& [name, object] : objects_) {
+    if (under_way_.size() >= kMaxUnderWay) return;
+    if (object.spec.sources.empty() || under_way_.contains(name)) continue;
+    const auto retry = retry_at_.find(name);
+    if (retry != retry_at_.end() && now.monotonic < retry->second) continue;
+    NodeLinkSet empty = object;
+    empty.spec = {};
+    empty.status = {};
+    under_way_.insert(name);
+    ports_.writes.send(put_node_link_set_request(name, encode_node_link_set(empty)),
+                       [this, node = name, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+                         if (alive.expired()) return;
+                         under_way_.erase(node);
+                         if (result) {
+                           if (auto written = decode_node_link_set(result->body)) {
+                             objects_[node] = std::move(*written);
+                           }
+                         } else {
+                           retry_at_[node] = ports_.clock.now().monotonic + kRetry;
+                           say(node, result.error());
+                         }
+                         wake_();
+                       });
+  }
+}
+
+std::vector<DrainLoop::Unfinished> DrainLoop::unfinished() const {
+  std::vector<Unfinished> nodes;
+  for (const auto& [name, object] : objects_) {
+    if (is_done(object)) continue;
+    const bool answered =
+        object.spec.sources.empty() && object.status.observed_generation >= object.generation;
+    nodes.push_back({name, answered, object.status.links});
+  }
+  return nodes;
+}
+
+}  // namespace loglink

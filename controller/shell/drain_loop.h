@@ -1,0 +1,84 @@
+// `loglink-controller drain`: takes the lease, so that no controller publishes any more, empties
+// every NodeLinkSet, and waits until the agents hold no link. Knows no event loop, as
+// ControllerLoop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/core/effects.h"
+#include "controller/shell/controller_loop.h"
+#include "lib/model/lease.h"
+
+namespace loglink {
+
+class DrainLoop final : private ListWatchListener<NodeLinkSet> {
+ public:
+  // How long the lease stays held, so that a controller that is still there does not link again.
+  static constexpr Duration kHold = std::chrono::minutes(10);
+
+  DrainLoop(ControllerConfig config, Duration timeout, ControllerPorts ports,
+            std::function<void(const Remark&)> log, std::function<void()> wake);
+  ~DrainLoop() override;
+
+  void start();
+  void step();
+  [[nodiscard]] MonotonicTime next_wakeup() const;
+  [[nodiscard]] bool finished() const { return finished_; }
+  // Asks it to end early; nodes that are not done are then named.
+  void give_up();
+
+  struct Unfinished {
+    std::string node;
+    bool answered = false;  // the agent has seen the empty set, but still holds links
+    int links = 0;
+    auto operator<=>(const Unfinished&) const = default;
+  };
+  // After finished(): nothing when every agent holds no link.
+  [[nodiscard]] std::vector<Unfinished> unfinished() const;
+  // "" once the lease is ours and the objects are known; else what was in the way last.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  [[nodiscard]] bool emptying() const { return writes_from_ && synced_; }
+
+ private:
+  void on_replaced(std::vector<Decoded<NodeLinkSet>> objects, const std::string&) override;
+  void on_upserted(Decoded<NodeLinkSet> object) override;
+  void on_deleted(const ObjectKey& key, const std::string&) override;
+  void on_trouble(const std::optional<KubeError>& error) override;
+
+  void take_lease(Now now);
+  void lease_answered(UnaryResult result, bool was_write);
+  void empty_objects(Now now);
+  void say(const std::string& about, const KubeError& error);
+
+  ControllerConfig config_;
+  Duration timeout_;
+  ControllerPorts ports_;
+  std::function<void(const Remark&)> log_;
+  std::function<void()> wake_;
+  std::unique_ptr<ListWatch<NodeLinkSet>> watch_;
+  std::map<std::string, NodeLinkSet> objects_;
+  bool synced_ = false;
+
+  MonotonicTime deadline_{};
+  std::optional<Lease> lease_;  // as read; the next write replaces it
+  bool lease_asked_ = false;    // a request is under way
+  bool lease_read_ = false;
+  MonotonicTime lease_again_{};
+  MonotonicTime lease_sent_{};
+  // From then on nobody else may write: the former leader's right has ended.
+  std::optional<MonotonicTime> writes_from_;
+  std::map<std::string, MonotonicTime> retry_at_;
+  std::set<std::string> under_way_;
+  std::string trouble_ = "the lease is not taken yet";
+  bool given_up_ = false;
+  bool finished_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace loglink

@@ -1,0 +1,108 @@
+#include "controller/shell/run_command.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "controller/shell/controller_loop.h"
+#include "controller/shell/loop_driver.h"
+#include "controller/shell/metrics.h"
+#include "lib/io/event_loop.h"
+#include "lib/io/http_clients.h"
+#include "lib/io/http_endpoint.h"
+#include "lib/io/log.h"
+
+namespace loglink {
+namespace {
+
+const std::string kUserAgent = "loglink-controller/" LOGLINK_VERSION;
+
+EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics& metrics,
+                            const std::string& path) {
+  if (path == "/metrics") return {200, Metrics::kContentType, metrics.text(controller)};
+  if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
+  if (path == "/readyz") {
+    const std::string why_not = controller.not_ready_because();
+    if (why_not.empty()) return {200, "text/plain; charset=utf-8", "ok\n"};
+    return {503, "text/plain; charset=utf-8", why_not + "\n"};
+  }
+  return {404, "text/plain; charset=utf-8", "there are /metrics, /healthz and /readyz\n"};
+}
+
+}  // namespace
+
+std::string unique_instance_name() {
+  std::array<char, 64> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host = {'u', 'n', 'k', 'n', 'o', 'w', 'n'};
+  std::array<char, 9> digits{};
+  std::snprintf(digits.data(), digits.size(), "%08x", std::random_device{}());
+  return std::string(host.data()) + "_" + digits.data();
+}
+
+void log_remark(const Remark& remark) {
+  const LogLevel level = [&] {
+    switch (remark.level) {
+      case RemarkLevel::kDebug:
+        return LogLevel::kDebug;
+      case RemarkLevel::kInfo:
+        return LogLevel::kInfo;
+      case RemarkLevel::kWarning:
+        return LogLevel::kWarning;
+    }
+    __builtin_unreachable();
+  }();
+  log(level, remark.message, remark.fields);
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+void run_controller(const ControllerConfig& config, const ClusterAccess& access) {
+  EventLoop loop;
+  SystemClock clock;
+  SeededRandom random(random_seed());
+  // Declared before what uses it: called only while the loop runs.
+  std::unique_ptr<ControllerLoop> controller;
+  LoopDriver driver(loop, [&] {
+    controller->step();
+    if (controller->finished()) loop.stop();
+    return controller->next_wakeup();
+  });
+  handle_stop_signals(loop, [&] { controller->shut_down(); });
+
+  const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
+  const auto writes = make_beast_unary_client(loop, access, kUserAgent);
+  const auto leases = make_beast_unary_client(loop, access, kUserAgent);
+  controller = std::make_unique<ControllerLoop>(
+      config, unique_instance_name(), ControllerPorts{*streams, *writes, *leases, clock, random},
+      log_remark, [&] { driver.wake(); });
+  ControllerMetrics metrics;
+  std::unique_ptr<HttpEndpoint> endpoint;
+  if (!config.metrics_address.empty()) {
+    endpoint = serve_http(
+        loop, config.metrics_address,
+        [&](const std::string& path) { return answer_probe(*controller, metrics, path); },
+        [&](const std::string& trouble) {
+          if (trouble.empty()) {
+            log(LogLevel::kInfo, "serving metrics", {{"address", config.metrics_address}});
+          } else {
+            log(LogLevel::kWarning, "cannot serve metrics, trying again",
+                {{"address", config.metrics_address}, {"error", trouble}});
+          }
+        });
+  }
+  log(LogLevel::kInfo, "loglink-controller starts",
+      {{"version", LOGLINK_VERSION}, {"server", access.endpoint.host}});
+  controller->start();
+  loop.run();
+  controller.reset();
+  log(LogLevel::kInfo, "loglink-controller ends");
+}
+
+}  // namespace loglink

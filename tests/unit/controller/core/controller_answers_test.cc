@@ -1,0 +1,358 @@
+// What stands on the pods, and how often it is written.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/core/controller.h"
+#include "tests/unit/controller/core/cluster_double.h"
+#include "tests/unit/controller/core/pod_builder.h"
+
+namespace loglink {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const ObjectKey kWeb0{"prod", "web-0"};
+
+PodBuilder broken_pod(const std::string& namespace_name = "prod",
+                      const std::string& name = "web-0") {
+  return PodBuilder()
+      .named(namespace_name, name)
+      .uid("uid-of-" + namespace_name + name)
+      .watch("/x");
+}
+
+class ControllerAnswersTest : public testing::Test {
+ protected:
+  void start() {
+    cluster_.add_node("node-a");
+    cluster_.sync();
+    cluster_.lead();
+    cluster_.settle();
+  }
+  void publish_web0(int links = 2) {
+    start();
+    cluster_.put_pod(simple_pod());
+    cluster_.settle();
+    cluster_.agent_answers("node-a", links);
+    cluster_.settle();
+    ASSERT_EQ(cluster_.answers(kWeb0).status, "Linked");
+    cluster_.effects.clear();
+  }
+  [[nodiscard]] std::size_t patches() const { return cluster_.effects_of_kind<PatchPod>().size(); }
+  [[nodiscard]] std::size_t events() const {
+    return cluster_.effects_of_kind<CreateEvent>().size();
+  }
+
+  ClusterDouble cluster_;
+};
+
+TEST_F(ControllerAnswersTest, PendingUntilTheAgentAnswersThenLinked) {
+  start();
+  cluster_.put_pod(simple_pod());
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+  EXPECT_EQ(cluster_.answers(kWeb0).links, std::nullopt);
+  cluster_.agent_answers("node-a", 2);
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0), (PodAnswers{"Linked", "2", std::nullopt}));
+  EXPECT_EQ(patches(), 2U);
+}
+
+TEST_F(ControllerAnswersTest, PatchesNameTheUid) {
+  start();
+  cluster_.put_pod(simple_pod());
+  cluster_.settle();
+  ASSERT_EQ(patches(), 1U);
+  EXPECT_EQ(cluster_.effects_of_kind<PatchPod>()[0].uid, simple_pod().pod().uid);
+}
+
+TEST_F(ControllerAnswersTest, OtherPodsChangesNeverMoveTheWord) {
+  publish_web0();
+  for (int i = 0; i < 3; ++i) {
+    cluster_.put_pod(
+        simple_pod().named("prod", "other-" + std::to_string(i)).uid(std::to_string(i)));
+    cluster_.settle();
+    EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  }
+  for (const PatchPod& patch : cluster_.effects_of_kind<PatchPod>()) EXPECT_NE(patch.pod, kWeb0);
+}
+
+TEST_F(ControllerAnswersTest, ItsOwnChangeIsPendingUntilItsGenerationIsObserved) {
+  publish_web0();
+  cluster_.put_pod(simple_pod().watch("/var/log/app/sub"));
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+  // The agent's status moves, but it has not seen this generation.
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.status.refused = 7; });
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+  cluster_.agent_answers("node-a", 1);
+  cluster_.advance(seconds(11));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+}
+
+TEST_F(ControllerAnswersTest, AnEntryForAnotherUidDoesNotCount) {
+  start();
+  cluster_.put_pod(simple_pod());
+  cluster_.settle();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) {
+    object.status.observed_generation = object.generation;
+    object.status.pods = {{"prod", "web-0", "its predecessor's", 5, 0, "", ""}};
+  });
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+}
+
+TEST_F(ControllerAnswersTest, SaysAfterAMinuteThatNoAgentAnswers) {
+  start();
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(seconds(59));
+  EXPECT_THAT(*cluster_.answers(kWeb0).message, testing::Not(HasSubstr("no agent answers")));
+  cluster_.advance(seconds(2));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+  EXPECT_THAT(*cluster_.answers(kWeb0).message, HasSubstr("no agent answers"));
+
+  // A new leader starts to wait anew, but does not take that back.
+  cluster_.effects.clear();
+  cluster_.restart_controller();
+  cluster_.advance(minutes(3));
+  EXPECT_THAT(cluster_.effects, IsEmpty());
+
+  cluster_.agent_answers("node-a", 1);
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0), (PodAnswers{"Linked", "1", std::nullopt}));
+}
+
+TEST_F(ControllerAnswersTest, AnUnboundPodGetsItsRefusalsAlready) {
+  start();
+  cluster_.put_pod(broken_pod().on_node(""));
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+  EXPECT_THAT(*cluster_.answers(kWeb0).message, HasSubstr("NotOnAVolume"));
+  cluster_.put_pod(broken_pod().on_node("node-a"));
+  cluster_.advance(minutes(2));
+  EXPECT_EQ(patches(), 1U) << "the same answer is not written again";
+}
+
+TEST_F(ControllerAnswersTest, AnswersGoWithTheRequest) {
+  publish_web0();
+  PodView pod = simple_pod();
+  pod.annotations.erase("loglink/watch-dir");
+  cluster_.put_pod(pod);
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0), PodAnswers{});
+  EXPECT_EQ(patches(), 1U);
+  cluster_.advance(minutes(2));
+  EXPECT_EQ(patches(), 1U);
+}
+
+TEST_F(ControllerAnswersTest, AForeignEditOfAnAnswerIsPutRight) {
+  publish_web0();
+  cluster_.advance(seconds(30));
+  cluster_.put_pod(simple_pod().annotate("loglink/status", "Perfect"));
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+}
+
+TEST_F(ControllerAnswersTest, AnOldEventAfterAPatchCausesNoSecondPatch) {
+  start();
+  const PodView before = simple_pod();
+  cluster_.put_pod(before);
+  cluster_.settle();
+  cluster_.hold_events(true);
+  cluster_.agent_answers("node-a", 1);
+  cluster_.deliver();
+  cluster_.settle();  // patched; the echo is held
+  cluster_.effects.clear();
+  cluster_.controller().pod_upserted(before, cluster_.now);
+  cluster_.settle();
+  EXPECT_EQ(patches(), 0U);
+  cluster_.hold_events(false);
+  cluster_.deliver();
+  cluster_.advance(minutes(2));
+  EXPECT_EQ(patches(), 0U);
+}
+
+TEST_F(ControllerAnswersTest, ACountAloneIsWrittenOnceAMinute) {
+  publish_web0(1);
+  for (int links = 2; links < 30; ++links) {
+    cluster_.advance(seconds(1));
+    cluster_.agent_answers("node-a", links);
+    cluster_.settle();
+  }
+  EXPECT_EQ(patches(), 0U);
+  cluster_.advance(seconds(35));
+  EXPECT_EQ(patches(), 1U);
+  EXPECT_EQ(cluster_.answers(kWeb0).links, "29");
+  cluster_.agent_answers("node-a", 30);
+  cluster_.advance(seconds(55));
+  EXPECT_EQ(patches(), 1U);
+  cluster_.advance(seconds(10));
+  EXPECT_EQ(patches(), 2U);
+}
+
+TEST_F(ControllerAnswersTest, AChangedWordIsWrittenAtOnce) {
+  publish_web0();
+  cluster_.agent_answers("node-a", 2, "ReadError", "cannot read it");
+  cluster_.settle();
+  EXPECT_EQ(patches(), 1U);
+}
+
+TEST_F(ControllerAnswersTest, APodHasThreeChangesAtOnceThenOnePerTenSeconds) {
+  start();
+  cluster_.put_pod(broken_pod());
+  cluster_.settle();
+  for (int i = 0; i < 100; ++i) {
+    cluster_.put_pod(broken_pod().watch("/x" + std::to_string(i)));
+    cluster_.settle();
+  }
+  EXPECT_EQ(patches(), 3U);
+  cluster_.advance(seconds(11));
+  EXPECT_EQ(patches(), 4U);
+  EXPECT_THAT(*cluster_.answers(kWeb0).message, HasSubstr("/x99:"));
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(patches(), 4U);
+}
+
+TEST_F(ControllerAnswersTest, PatchesGoOutAtTwentyASecondNamespacesInTurn) {
+  start();
+  for (int i = 0; i < 100; ++i) cluster_.put_pod(broken_pod("busy", "web-" + std::to_string(i)));
+  cluster_.put_pod(broken_pod("calm", "only"));
+  cluster_.settle();
+  EXPECT_EQ(patches(), 20U);
+  EXPECT_EQ(cluster_.answers({"calm", "only"}).status, "Invalid");
+  cluster_.advance(seconds(1));
+  EXPECT_EQ(patches(), 40U);
+  cluster_.advance(seconds(4));
+  EXPECT_EQ(patches(), 101U);
+}
+
+TEST_F(ControllerAnswersTest, AWrongUidDropsThePatchUntilThePodChanges) {
+  start();
+  PodView old = simple_pod();
+  cluster_.put_pod(simple_pod().uid("the-new-one"));
+  cluster_.controller().pod_upserted(old, cluster_.now);  // a stale view
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(patches(), 1U);
+  cluster_.sync();
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+}
+
+TEST_F(ControllerAnswersTest, AGonePodDropsThePatch) {
+  start();
+  cluster_.controller().pod_upserted(simple_pod(), cluster_.now);
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(patches(), 1U);
+}
+
+TEST_F(ControllerAnswersTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
+  start();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kInvalid, {{"", "policy says no", ""}}),
+                                  false};
+  };
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(minutes(30));
+  EXPECT_LE(patches(), 20U);
+  EXPECT_GE(patches(), 5U);
+  EXPECT_EQ(std::count_if(cluster_.remarks.begin(), cluster_.remarks.end(),
+                          [](const Remark& each) { return each.level == RemarkLevel::kWarning; }),
+            1);
+}
+
+TEST_F(ControllerAnswersTest, AChangeForTheWorseIsAWarningEvent) {
+  publish_web0();
+  cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+  cluster_.settle();
+  ASSERT_EQ(events(), 1U);
+  const KubeEvent event = cluster_.effects_of_kind<CreateEvent>()[0].event;
+  EXPECT_EQ(event.type, "Warning");
+  EXPECT_EQ(event.reason, "NotOnAVolume");
+  EXPECT_EQ(event.namespace_name, "prod");
+  EXPECT_EQ(event.regarding_name, "web-0");
+  EXPECT_EQ(event.regarding_uid, simple_pod().pod().uid);
+  EXPECT_EQ(event.reporting_instance, "controller-1");
+  EXPECT_THAT(event.note, HasSubstr("/data"));
+
+  cluster_.advance(minutes(1));
+  cluster_.put_pod(simple_pod());
+  cluster_.agent_answers("node-a");
+  cluster_.advance(minutes(1));
+  EXPECT_EQ(events(), 1U) << "no Event for the better";
+}
+
+TEST_F(ControllerAnswersTest, TheSameTroubleAgainIsASeries) {
+  publish_web0();
+  for (int i = 0; i < 3; ++i) {
+    cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+    cluster_.advance(minutes(1));
+    cluster_.put_pod(simple_pod());
+    cluster_.advance(minutes(1));
+  }
+  EXPECT_EQ(events(), 1U);
+  ASSERT_THAT(cluster_.events, SizeIs(1));
+  EXPECT_EQ(cluster_.events.begin()->second, 3);
+  cluster_.events.clear();  // the server forgets Events after an hour
+  cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+  cluster_.advance(minutes(1));
+  EXPECT_THAT(cluster_.events, SizeIs(1));
+}
+
+TEST_F(ControllerAnswersTest, ANewLeaderCountsAPredecessorsEventOn) {
+  publish_web0();
+  cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+  cluster_.advance(minutes(1));
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(minutes(1));
+  cluster_.restart_controller();
+  cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+  cluster_.advance(minutes(1));
+  ASSERT_THAT(cluster_.events, SizeIs(1));
+  EXPECT_EQ(cluster_.events.begin()->second, 2);
+}
+
+TEST_F(ControllerAnswersTest, EventsThatCannotBeWrittenAreGivenUp) {
+  start();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<CreateEvent>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kServerError), false};
+  };
+  cluster_.put_pod(broken_pod());
+  cluster_.advance(minutes(30));
+  EXPECT_EQ(events(), 4U);
+  EXPECT_EQ(cluster_.controller().figures().events_dropped, 1U);
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+}
+
+TEST_F(ControllerAnswersTest, APodWithTooManyAnnotationsGetsEventsOnly) {
+  start();
+  PodView pod = broken_pod();
+  pod.annotation_count = 254;  // 257 with our three
+  cluster_.put_pod(pod);
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(patches(), 0U);
+  EXPECT_EQ(events(), 1U);
+  pod.annotation_count = 253;
+  cluster_.put_pod(pod);
+  cluster_.advance(minutes(1));
+  EXPECT_EQ(patches(), 1U);
+}
+
+TEST_F(ControllerAnswersTest, AFinishedPodKeepsItsLastWord) {
+  publish_web0();
+  cluster_.put_pod(simple_pod().phase("Succeeded"));
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  EXPECT_EQ(patches(), 0U);
+}
+
+}  // namespace
+}  // namespace loglink
