@@ -27,8 +27,8 @@ std::set<std::string> ids_of_others(const std::vector<PodView>& pods, std::size_
   return ids;
 }
 
-std::string count(std::size_t number, const std::string& what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+std::string count(std::size_t number, const std::string& one, const std::string& many) {
+  return std::to_string(number) + " " + (number == 1 ? one : many);
 }
 
 // The names that files get, as a pattern that a person can read.
@@ -49,7 +49,11 @@ std::string which_files(const Source& source) {
 std::string host_directory(const Source& source, const ControllerConfig& config) {
   const Root* root = find_root(config, source.root);
   if (root == nullptr) return source.root + ":" + source.path;
-  return join_path(root->path, source.path);
+  std::string below = source.path;
+  if (source.uid == names::kUnassignedUid && path_contains(source.uid, below)) {
+    below = join_path("<pod uid>", path_below(source.uid, below));
+  }
+  return join_path(root->path, below);
 }
 
 void add_line(std::string& text, std::size_t indent, const std::string& line) {
@@ -68,9 +72,9 @@ void add_source(std::string& text, const Source& source, const std::string& watc
   add_line(text, 11, "on node  " + host_directory(source, config));
   add_line(text, 11, "as       " + join_path(config.link_dir, name_pattern(source)));
   if (source.plain_names && source.naming == names::kNamingLogfile) {
-    std::string exceptions = "other names than x.log";
-    if (source.max_depth > 1) exceptions += ", and files in subdirectories,";
-    add_line(text, 20, "(" + exceptions + " get 8 hex digits before .log)");
+    std::string exceptions = "names other than x.log";
+    if (source.max_depth > 1) exceptions += " and files in subdirectories";
+    add_line(text, 20, "(8 hex digits before .log for " + exceptions + ")");
   }
 }
 
@@ -94,7 +98,9 @@ void add_pod(std::string& text, const ExplainedPod& explained, const ControllerC
   } else {
     head += " on node " + pod.node_name;
   }
-  add_line(text, 0, head + ": " + std::string(to_string(explained.answer.word)));
+  head += ": " + std::string(to_string(explained.answer.word));
+  if (explained.answer.word == StatusWord::kPending) head += ", until the node's agent answers";
+  add_line(text, 0, head);
   for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
     if (is_left_out(explained, resolution.watch_dirs[i])) continue;
     add_source(text, resolution.sources[i], resolution.watch_dirs[i], config);
@@ -120,9 +126,9 @@ std::string summary(const Explanation& explanation) {
   for (const ExplainedPod& pod : explanation.pods) {
     refusals += pod.pod.resolution.refusals.size() + pod.left_out.size();
   }
-  return count(explanation.pods.size(), "pod") +
-         " with loglink annotations: " + count(sources, "directory").append(" linked, ") +
-         count(refusals, "refusal");
+  return count(explanation.pods.size(), "pod", "pods") +
+         " with loglink annotations: " + count(sources, "directory", "directories") + " linked, " +
+         count(refusals, "refusal", "refusals");
 }
 
 }  // namespace
