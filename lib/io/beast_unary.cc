@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <deque>
+#include <utility>
+#include <vector>
 
 #include "lib/io/answer.h"
 #include "lib/io/http_clients.h"
@@ -146,7 +149,44 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
+// Client 0 is for Leases; another request goes to the one with the fewest waiting.
+class ParallelUnaryClient final : public UnaryClient {
+ public:
+  ParallelUnaryClient(EventLoop& loop, const ClusterAccess& access, const std::string& user_agent,
+                      int workers)
+      : waiting_(static_cast<std::size_t>(workers) + 1, 0) {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      clients_.push_back(make_beast_unary_client(loop, access, user_agent));
+    }
+  }
+
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    std::size_t chosen = 0;
+    if (request.target.find("/leases/") == std::string::npos) {
+      const auto fewest = std::min_element(waiting_.begin() + 1, waiting_.end());
+      chosen = static_cast<std::size_t>(fewest - waiting_.begin());
+    }
+    ++waiting_[chosen];
+    clients_[chosen]->send(std::move(request),
+                           [this, chosen, done = std::move(done)](UnaryResult result) {
+                             --waiting_[chosen];
+                             done(std::move(result));
+                           });
+  }
+
+ private:
+  std::vector<int> waiting_;
+  std::vector<std::unique_ptr<UnaryClient>> clients_;
+};
+
 }  // namespace
+
+std::unique_ptr<UnaryClient> make_parallel_beast_unary_client(EventLoop& loop,
+                                                              const ClusterAccess& access,
+                                                              const std::string& user_agent,
+                                                              int workers) {
+  return std::make_unique<ParallelUnaryClient>(loop, access, user_agent, workers);
+}
 
 std::unique_ptr<UnaryClient> make_beast_unary_client(EventLoop& loop, ClusterAccess access,
                                                      std::string user_agent) {

@@ -2,6 +2,7 @@
 // does not link cpprestsdk.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,12 +12,18 @@
 
 namespace loglink {
 
-// First line of main: cpprestsdk's pool is one thread, not forty.
+// First line of main: cpprestsdk's pool is one thread, not forty. More calls do nothing.
 void initialize_cpprest();
 
-// `workers` threads make blocking calls; answers are posted to the loop. The destructor waits for
-// calls under way (their deadlines bound it) and drops their answers.
+// `workers` threads make blocking calls; one more serves Leases only, so that a renewal never waits
+// behind other writes. Answers are posted to the loop. The queue is bounded: beyond it a call is
+// answered kTooManyRequests. The destructor cancels calls under way, waits for them and drops their
+// answers; it is called on the loop's thread, before main returns. An endpoint that is an IPv6
+// address, which cpprestsdk cannot reach, is served by Beast.
 std::unique_ptr<UnaryClient> make_cpprest_unary_client(EventLoop& loop, ClusterAccess access,
                                                        std::string user_agent, int workers);
+
+// Exceptions that the threads of all such clients caught where none was expected.
+std::uint64_t cpprest_caught_exceptions();
 
 }  // namespace loglink

@@ -14,8 +14,16 @@ namespace loglink {
 std::unique_ptr<StreamTransport> make_beast_stream_transport(EventLoop& loop, ClusterAccess access,
                                                              std::string user_agent);
 
-// Boost.Beast on the loop's thread: requests one after the other on one kept connection.
+// Boost.Beast on the loop's thread: requests one after the other on one kept connection. At most
+// 4,096 wait; beyond that a call is answered kTooManyRequests.
 std::unique_ptr<UnaryClient> make_beast_unary_client(EventLoop& loop, ClusterAccess access,
                                                      std::string user_agent);
+
+// `workers` such clients, and one more for Leases only: what make_cpprest_unary_client is, for API
+// servers that cpprestsdk cannot reach.
+std::unique_ptr<UnaryClient> make_parallel_beast_unary_client(EventLoop& loop,
+                                                              const ClusterAccess& access,
+                                                              const std::string& user_agent,
+                                                              int workers);
 
 }  // namespace loglink

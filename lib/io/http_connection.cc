@@ -194,26 +194,45 @@ class Link final : public std::enable_shared_from_this<Link> {
     if (number != number_) co_return;
 
     stage_ = TransportStage::kBody;
-    parser.eager(true);  // several small chunks in one turn
-    bool first = true;
+    stage_limit_ = now() + exchange_.idle_timeout;
+    arm();
+    parser.eager(true);  // all that is there, however many chunks it came in
     while (!parser.is_done()) {
-      auto& body = parser.get().body();
-      body.data = piece_.data();
-      body.size = piece_.size();
-      body.more = true;
-      stage_limit_ = now() + exchange_.idle_timeout;
-      if (std::exchange(first, false)) arm();
-      co_await http::async_read_some(stream, buffer_, parser, token);
+      const bool more = take_body(parser, error);
       if (number != number_) co_return;
-      const std::size_t count = piece_.size() - body.size;
-      if (count > 0) {
-        handler_->on_data(std::string_view(piece_.data(), count));
-        if (number != number_) co_return;
+      if (error) co_return fail(error, true);
+      if (!more) continue;
+      if (buffer_.size() > kHeadBytes) co_return fail(http::error::buffer_overflow, true);
+      stage_limit_ = now() + exchange_.idle_timeout;
+      const auto space = buffer_.prepare(kPieceBytes);
+      const std::size_t count = co_await stream.async_read_some(space, token);
+      if (number != number_) co_return;
+      buffer_.commit(count);
+      if (error == asio::error::eof) {
+        error.clear();
+        parser.put_eof(error);
       }
-      if (error && error != http::error::need_buffer) co_return fail(error, true);
+      if (error) co_return fail(error, true);
     }
     keep_ = parser.get().keep_alive() && buffer_.size() == 0;
     finish(std::nullopt);
+  }
+
+  // Gives what the buffer holds of the body to the handler, up to one piece; true when the parser
+  // needs more bytes. Parsing here and not in http::async_read_some: that one goes on reading when
+  // a chunk is complete but the next one has not begun, and so would hold an event back.
+  bool take_body(Parser& parser, error_code& error) {
+    if (buffer_.size() == 0) return true;
+    auto& body = parser.get().body();
+    body.data = piece_.data();
+    body.size = piece_.size();
+    body.more = true;
+    buffer_.consume(parser.put(buffer_.data(), error));
+    const bool more = error == http::error::need_more;
+    if (more || error == http::error::need_buffer) error = {};
+    const std::size_t count = piece_.size() - body.size;
+    if (count > 0) handler_->on_data(std::string_view(piece_.data(), count));
+    return more;
   }
 
   static StreamHead head_of(const Parser& parser) {
