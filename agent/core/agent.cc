@@ -217,7 +217,10 @@ bool Agent::step(const Now& now) {
   scanner_.scan_slice(now);
   for (const InodeKey& key : scanner_.take_deleted()) memory_.forget(key);
   if (scanner_.take_changed()) plan_wanted_ = true;
-  if (apply_error_ && now.monotonic >= apply_retry_at_ && operations_.empty()) plan_wanted_ = true;
+  if (now.monotonic >= apply_retry_at_) {
+    apply_retry_at_ = MonotonicTime::never();
+    plan_wanted_ = true;
+  }
   run_probes();
   if (may_plan(now)) run_plan(now);
   apply_slice(now);
@@ -229,10 +232,14 @@ bool Agent::step(const Now& now) {
 
 MonotonicTime Agent::next_wakeup() const {
   MonotonicTime next = std::min(rescan_at_, scanner_.next_wakeup());
-  next = std::min({next, roots_recheck_at_, next_change_});
-  if (plan_wanted_) next = std::min(next, plan_ready_at_);
-  if (apply_error_) next = std::min(next, apply_retry_at_);
-  if (links_dirty_ || !links_known_) next = std::min(next, links_retry_at_);
+  next = std::min({next, roots_recheck_at_, apply_retry_at_});
+  if (links_dirty_ || !links_known_) {
+    // No plan without the link directory.
+    next = std::min(next, links_retry_at_);
+  } else {
+    next = std::min(next, std::max(next_change_, plan_ready_at_));
+    if (plan_wanted_) next = std::min(next, plan_ready_at_);
+  }
   if (desired_dirty_) next = std::min(next, desired_store_at_);
   if (memory_.version() != stored_memory_version_) next = std::min(next, memory_store_at_);
   if (absent_since_ && desired_ && !desired_->spec.sources.empty()) {
@@ -322,6 +329,9 @@ void Agent::run_probes() {
 // The link directory.
 
 void Agent::relist_links(const Now& now) {
+  // Before the listing: what changes meanwhile shows as another version at the next rescan. Our own
+  // changes do, too; they cannot be told from a stranger's in the same moment.
+  const FileExpected<std::int64_t> version = port_.link_directory_version();
   FileExpected<std::vector<LinkEntry>> listed = port_.list_links();
   if (!listed) {
     if (!links_error_) {
@@ -340,7 +350,6 @@ void Agent::relist_links(const Now& now) {
   if (!links_known_ || fresh.links() != links_.links()) plan_wanted_ = true;
   links_ = std::move(fresh);
   links_known_ = true;
-  const FileExpected<std::int64_t> version = port_.link_directory_version();
   links_version_.reset();
   if (version) links_version_ = *version;
 }
@@ -465,6 +474,11 @@ void Agent::run_plan(const Now& now) {
     pending_names_.insert(operation.name);
     if (operation.kind != OperationKind::kRemove) pending_files_.insert(operation.info.id);
   }
+  // Nothing is left that could fail.
+  if (result.operations.empty()) {
+    apply_error_.reset();
+    apply_failures_ = 0;
+  }
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
   if (scanner_.is_scanning()) return;
@@ -480,15 +494,12 @@ void Agent::apply_slice(const Now& now) {
     pending_names_.erase(operation.name);
     apply(operation, now);
   }
-  if (!operations_.empty()) return;
-  pending_files_.clear();
-  // Our own changes are known: the next rescan need not list the directory because of them.
-  const FileExpected<std::int64_t> version = port_.link_directory_version();
-  if (version) links_version_ = *version;
+  if (operations_.empty()) pending_files_.clear();
 }
 
 void Agent::apply(const Operation& operation, const Now& now) {
-  const bool waits = apply_error_ && blocks_all(*apply_error_) && now.monotonic < apply_retry_at_;
+  const bool waits =
+      apply_error_ && blocks_all(*apply_error_) && apply_retry_at_ != MonotonicTime::never();
   FileExpected<void> done;
   switch (operation.kind) {
     case OperationKind::kMake:
@@ -558,8 +569,8 @@ void Agent::failed(const Operation& operation, const FileError& error, const Now
     note(LogNote::Level::kWarning, "link directory cannot be changed",
          {{"link", operation.name}, {"error", std::string(word(kind))}});
   }
-  if (apply_error_ && now.monotonic < apply_retry_at_) return;
   apply_error_ = kind;
+  if (apply_retry_at_ != MonotonicTime::never()) return;
   ++apply_failures_;
   Duration delay = kFirstApplyRetry;
   for (int i = 1; i < apply_failures_ && delay < kLastApplyRetry; ++i) delay *= 2;

@@ -192,7 +192,7 @@ class Agent {
   std::set<FileId> pending_files_;
   std::optional<FileErrorKind> apply_error_;
   int apply_failures_ = 0;
-  MonotonicTime apply_retry_at_{};
+  MonotonicTime apply_retry_at_ = MonotonicTime::never();
 
   // Time.
   MonotonicTime rescan_at_{};

@@ -307,9 +307,10 @@ class Planner {
   }
 
   void place(const Newcomer& newcomer) {
-    const SourceId best = newcomer.candidates.front();
     if (newcomer.info->kind != FileKind::kRegular) {
-      refuse(best, Reason::kNotARegularFile, newcomer.file.path);
+      for (const SourceId id : newcomer.candidates) {
+        refuse(id, Reason::kNotARegularFile, newcomer.file.path);
+      }
       return;
     }
     const auto held = by_inode_.find(newcomer.info->id);

@@ -98,7 +98,8 @@ class AgentWorld {
   void pass(Duration duration) {
     const MonotonicTime end = now.monotonic + duration;
     settle();
-    while (agent().next_wakeup() <= end) {
+    for (int wakes = 0; agent().next_wakeup() <= end; ++wakes) {
+      if (wakes > 2000) throw std::runtime_error("the agent wakes too often");
       turn_clock(std::max(agent().next_wakeup() - now.monotonic, Duration(1'000'000)));
       settle();
       if (now.monotonic >= end) return;
