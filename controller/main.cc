@@ -53,14 +53,12 @@ Expected<std::string> read_file(const std::string& name) {
   if (name == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
   }
+  errno = 0;
   std::ifstream file(name, std::ios::binary);
   std::ostringstream text;
-  errno = 0;
-  if (!file || !(text << file.rdbuf())) {
-    // An empty file sets the stream's failbit without an error of the system's.
-    if (errno == 0 && file.is_open()) return std::string();
-    return loglink::fail_errno(errno == 0 ? EIO : errno, "cannot read " + name);
-  }
+  // An empty file sets the failbit of `text`, without an error of the system's.
+  if (file && !(text << file.rdbuf()) && errno == 0) return std::string();
+  if (!file || !text) return loglink::fail_errno(errno == 0 ? EIO : errno, "cannot read " + name);
   return text.str();
 }
 
@@ -114,14 +112,23 @@ int drain(const Options& options) {
   return done ? kDone : report(done.error());
 }
 
-void add_common_options(CLI::App& command, Options& options) {
+void add_config(CLI::App& command, Options& options) {
   command.add_option("--config", options.config_file, "Configuration file; without it, defaults")
       ->type_name("FILE");
+}
+
+// Of the program, so that they may stand before the command or after it.
+void add_log_options(CLI::App& command, Options& options) {
   command.add_option("--log-level", options.log_level, "Overrides logLevel of the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   command
       .add_option("--log-format", options.log_format, "Overrides logFormat of the configuration")
       ->check(CLI::IsMember({"text", "json"}));
+}
+
+std::string is_duration(const std::string& text) {
+  const auto duration = loglink::parse_duration(text);
+  return duration ? std::string() : duration.error().message;
 }
 
 void add_kubeconfig(CLI::App& command, Options& options) {
@@ -140,14 +147,16 @@ int main(int argc, char** argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("loglink-controller ") + LOGLINK_VERSION);
   app.require_subcommand(1);
+  app.fallthrough();
+  add_log_options(app, options);
 
   CLI::App* run_command = app.add_subcommand("run", "Runs the controller until it is told to stop");
-  add_common_options(*run_command, options);
+  add_config(*run_command, options);
   add_kubeconfig(*run_command, options);
 
   CLI::App* explain_command = app.add_subcommand(
       "explain", "Shows what would be linked and what refused, and why; needs no cluster");
-  add_common_options(*explain_command, options);
+  add_config(*explain_command, options);
   explain_command
       ->add_option("-f,--filename", options.manifest,
                    "Manifest with pods or workloads; - is standard input")
@@ -160,9 +169,10 @@ int main(int argc, char** argv) {
   CLI::App* drain_command = app.add_subcommand(
       "drain",
       "Takes all links away before loglink is uninstalled; names nodes that do not answer");
-  add_common_options(*drain_command, options);
+  add_config(*drain_command, options);
   add_kubeconfig(*drain_command, options);
   drain_command->add_option("--timeout", options.timeout, "How long the agents have, as 120s or 5m")
+      ->check(is_duration)
       ->capture_default_str();
 
   try {
