@@ -12,6 +12,7 @@
 #include "controller/shell/run_command.h"
 #include "lib/base/time_text.h"
 #include "lib/codec/config_yaml.h"
+#include "lib/io/cpprest_client.h"
 #include "lib/io/credentials.h"
 #include "lib/io/log.h"
 
@@ -104,11 +105,11 @@ int explain(const Options& options) {
 int drain(const Options& options) {
   const Expected<ControllerConfig> config = load_config(options);
   if (!config) return report(config.error());
-  const Expected<loglink::Duration> timeout = loglink::parse_duration(options.timeout);
-  if (!timeout) return report(timeout.error());
+  // Checked with the flags.
+  const loglink::Duration timeout = loglink::parse_duration(options.timeout).value();
   const auto access = loglink::load_cluster_access(options.kubeconfig);
   if (!access) return report(access.error());
-  const Expected<void> done = loglink::drain_cluster(*config, *access, *timeout);
+  const Expected<void> done = loglink::drain_cluster(*config, *access, timeout);
   return done ? kDone : report(done.error());
 }
 
@@ -141,12 +142,13 @@ void add_kubeconfig(CLI::App& command, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  loglink::initialize_cpprest();
   Options options;
   CLI::App app{"Watches pods, publishes what each node has to link, and answers on the pods.",
                "loglink-controller"};
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("loglink-controller ") + LOGLINK_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is refused below: a misspelled one is better named
   app.fallthrough();
   add_log_options(app, options);
 
@@ -182,5 +184,7 @@ int main(int argc, char** argv) {
   }
   if (run_command->parsed()) return run(options);
   if (explain_command->parsed()) return explain(options);
-  return drain(options);
+  if (drain_command->parsed()) return drain(options);
+  std::cerr << "loglink-controller: a subcommand is required\n" << app.help();
+  return kUsage;
 }

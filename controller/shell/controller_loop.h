@@ -27,7 +27,7 @@ namespace loglink {
 struct ControllerPorts {
   StreamTransport& streams;
   UnaryClient& writes;
-  // The lease has its own, so that no backlog of writes delays a renewal.
+  // May be the same client, if no backlog of writes delays a renewal there.
   UnaryClient& leases;
   const Clock& clock;
   Random& random;

@@ -6,6 +6,7 @@
 #include "controller/shell/drain_loop.h"
 #include "controller/shell/loop_driver.h"
 #include "lib/base/time_text.h"
+#include "lib/io/cpprest_client.h"
 #include "lib/io/event_loop.h"
 #include "lib/io/http_clients.h"
 #include "lib/io/log.h"
@@ -14,6 +15,7 @@ namespace loglink {
 namespace {
 
 constexpr std::size_t kNamedNodes = 20;
+constexpr int kWriteThreads = 4;
 const std::string kUserAgent = "loglink-controller/" LOGLINK_VERSION;
 
 std::string describe(const std::vector<DrainLoop::Unfinished>& nodes) {
@@ -45,10 +47,9 @@ Expected<void> drain_cluster(const ControllerConfig& config, const ClusterAccess
   });
   handle_stop_signals(loop, [&] { drain->give_up(); });
   const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
-  const auto writes = make_beast_unary_client(loop, access, kUserAgent);
-  const auto leases = make_beast_unary_client(loop, access, kUserAgent);
+  const auto writes = make_cpprest_unary_client(loop, access, kUserAgent, kWriteThreads);
   drain = std::make_unique<DrainLoop>(config, timeout,
-                                      ControllerPorts{*streams, *writes, *leases, clock, random},
+                                      ControllerPorts{*streams, *writes, *writes, clock, random},
                                       log_remark, [&] { driver.wake(); });
   drain->start();
   loop.run();

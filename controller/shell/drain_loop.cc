@@ -37,9 +37,9 @@ DrainLoop::DrainLoop(ControllerConfig config, Duration timeout, ControllerPorts 
   ListWatchOptions options;
   options.reflector.path = kNodeLinkSetsPath;
   ListWatchListener<NodeLinkSet>& listener = *this;
-  watch_ =
-      std::make_unique<ListWatch<NodeLinkSet>>(std::move(options), node_link_set_codec(),
-                                               ports_.streams, ports_.clock, ports_.random, listener);
+  watch_ = std::make_unique<ListWatch<NodeLinkSet>>(std::move(options), node_link_set_codec(),
+                                                    ports_.streams, ports_.clock, ports_.random,
+                                                    listener);
 }
 
 DrainLoop::~DrainLoop() = default;

@@ -11,6 +11,7 @@
 #include "controller/shell/controller_loop.h"
 #include "controller/shell/loop_driver.h"
 #include "controller/shell/metrics.h"
+#include "lib/io/cpprest_client.h"
 #include "lib/io/event_loop.h"
 #include "lib/io/http_clients.h"
 #include "lib/io/http_endpoint.h"
@@ -19,6 +20,7 @@
 namespace loglink {
 namespace {
 
+constexpr int kWriteThreads = 4;
 const std::string kUserAgent = "loglink-controller/" LOGLINK_VERSION;
 
 EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics& metrics,
@@ -77,10 +79,9 @@ void run_controller(const ControllerConfig& config, const ClusterAccess& access)
   handle_stop_signals(loop, [&] { controller->shut_down(); });
 
   const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
-  const auto writes = make_beast_unary_client(loop, access, kUserAgent);
-  const auto leases = make_beast_unary_client(loop, access, kUserAgent);
+  const auto writes = make_cpprest_unary_client(loop, access, kUserAgent, kWriteThreads);
   controller = std::make_unique<ControllerLoop>(
-      config, unique_instance_name(), ControllerPorts{*streams, *writes, *leases, clock, random},
+      config, unique_instance_name(), ControllerPorts{*streams, *writes, *writes, clock, random},
       log_remark, [&] { driver.wake(); });
   ControllerMetrics metrics;
   std::unique_ptr<HttpEndpoint> endpoint;

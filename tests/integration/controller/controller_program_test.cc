@@ -1,0 +1,287 @@
+// The real program against an API server on loopback.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/fakes/embedded_server.h"
+#include "tests/integration/controller/program.h"
+
+namespace loglink {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+const std::string kObject = "/apis/loglink.io/v1alpha1/nodelinksets/node-a";
+const std::string kPod = "/api/v1/namespaces/prod/pods/web-0";
+const std::string kLease =
+    "/apis/coordination.k8s.io/v1/namespaces/loglink-system/leases/loglink-controller";
+
+class ControllerProgramTest : public testing::Test {
+ protected:
+  void SetUp() override { start_server({}); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void start_server(fakes::EmbeddedServerOptions options) {
+    server_.reset();
+    auto server = fakes::EmbeddedServer::start(std::move(options));
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    ASSERT_TRUE(fakes::write_access_files(*server_, "admin-token", directory_));
+    create("/api/v1/namespaces", {{"metadata", {{"name", "prod"}}}});
+    create("/api/v1/namespaces", {{"metadata", {{"name", "loglink-system"}}}});
+    create("/api/v1/nodes", {{"metadata", {{"name", "node-a"}}}});
+  }
+
+  [[nodiscard]] std::string kubeconfig() const { return directory_ + "/kubeconfig"; }
+  std::string config(const std::string& more = "") {
+    const std::string name = directory_ + "/controller.yaml";
+    write_file(name, "metricsAddress: 127.0.0.1:" + std::to_string(port_) +
+                         "\nlogLevel: debug\n"
+                         "leaderElection: {leaseDuration: 3s, renewDeadline: 2s, "
+                         "retryPeriod: 500ms}\n" +
+                         more);
+    return name;
+  }
+  std::vector<std::string> run_arguments() {
+    return {"run", "--kubeconfig", kubeconfig(), "--config", config()};
+  }
+
+  int request(const std::string& method, const std::string& target, const json& body,
+              const std::string& type = "application/json") {
+    int status = 0;
+    server_->with_kube([&](fakes::FakeKube& kube, Now now) {
+      fakes::FakeRequest http;
+      http.method = method;
+      http.target = target;
+      http.content_type = type;
+      http.accept = "application/json";
+      http.authorization = "Bearer admin-token";
+      http.body = body.dump();
+      status = kube.handle(http, now).status;
+    });
+    return status;
+  }
+  void create(const std::string& collection, const json& body) {
+    ASSERT_EQ(request("POST", collection, body), 201) << body;
+  }
+  void create_pod(const std::string& watch_dir = "/var/log/app") {
+    create(
+        "/api/v1/namespaces/prod/pods",
+        json::parse(R"({"metadata": {"name": "web-0", "annotations": {}},
+             "spec": {"nodeName": "node-a",
+               "containers": [{"name": "app", "image": "x",
+                 "volumeMounts": [{"name": "logs", "mountPath": "/var/log/app"}]}],
+               "volumes": [{"name": "logs", "emptyDir": {}}]}})")
+            .patch(json::parse(R"([{"op": "add", "path": "/metadata/annotations/loglink~1watch-dir",
+                                       "value": ")" +
+                               watch_dir + R"("}])")));
+  }
+  json object(const std::string& path) {
+    std::string text;
+    server_->with_kube([&](fakes::FakeKube& kube, Now) { text = kube.object(path); });
+    return text.empty() ? json() : json::parse(text);
+  }
+  std::string annotation(const std::string& key) {
+    const json pod = object(kPod);
+    return pod.is_null() ? "" : pod["metadata"].value("annotations", json::object()).value(key, "");
+  }
+  // The agent's answer, by the test's hand.
+  void answer(int links) {
+    const json set = object(kObject);
+    json status = {{"observedGeneration", set["metadata"]["generation"]}, {"links", links}};
+    status["pods"] = json::array();
+    for (const json& source : set["spec"]["sources"]) {
+      status["pods"].push_back({{"namespace", source["namespace"]},
+                                {"pod", source["pod"]},
+                                {"uid", source["uid"]},
+                                {"links", links}});
+    }
+    ASSERT_EQ(
+        request("PATCH", kObject + "/status", {{"status", status}}, "application/merge-patch+json"),
+        200);
+  }
+
+  const std::string directory_ = make_directory();
+  const int port_ = free_port();
+  std::unique_ptr<fakes::EmbeddedServer> server_;
+};
+
+TEST_F(ControllerProgramTest, PublishesAnswersAndReleasesTheLease) {
+  Program program(run_arguments());
+  ASSERT_TRUE(eventually([&] { return http_get(port_, "/readyz").status == 200; }))
+      << program.err();
+  create_pod();
+  ASSERT_TRUE(eventually([&] { return annotation("loglink/status") == "Pending"; }))
+      << program.err();
+  ASSERT_TRUE(eventually([&] { return !object(kObject).is_null(); })) << program.err();
+  const json set = object(kObject);
+  EXPECT_EQ(set["spec"]["sources"][0]["pod"], "web-0");
+  EXPECT_EQ(set["metadata"]["ownerReferences"][0]["uid"],
+            object("/api/v1/nodes/node-a")["metadata"]["uid"]);
+  answer(3);
+  ASSERT_TRUE(eventually([&] { return annotation("loglink/status") == "Linked"; }))
+      << program.err();
+  EXPECT_EQ(annotation("loglink/links"), "3");
+
+  const std::string metrics = http_get(port_, "/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("loglink_leader 1"));
+  EXPECT_THAT(metrics, HasSubstr("loglink_pods_annotated 1"));
+  EXPECT_THAT(metrics, HasSubstr("loglink_sources{root=\"kubelet-pods\"} 1"));
+  EXPECT_EQ(http_get(port_, "/healthz").status, 200);
+  EXPECT_EQ(http_get(port_, "/nothing").status, 404);
+
+  const std::size_t writes = server_->counts().writes;
+  EXPECT_GT(writes, 0U);
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(seconds(5)).exit_code, 0);
+  EXPECT_EQ(object(kLease)["spec"].value("holderIdentity", ""), "");
+}
+
+TEST_F(ControllerProgramTest, ABrokenPodIsToldAndMakesAnEvent) {
+  create_pod("/data");
+  Program program(run_arguments());
+  ASSERT_TRUE(eventually([&] { return annotation("loglink/status") == "Invalid"; }))
+      << program.err();
+  EXPECT_THAT(annotation("loglink/message"), HasSubstr("NotOnAVolume"));
+  EXPECT_TRUE(eventually([&] {
+    std::size_t events = 0;
+    server_->with_kube([&](fakes::FakeKube& kube, Now) {
+      events = kube.objects("/apis/events.k8s.io/v1/namespaces/prod/events").size();
+    });
+    return events == 1;
+  }));
+}
+
+TEST_F(ControllerProgramTest, WithoutTheCrdItIsNotReadySaysWhyAndHeals) {
+  server_->with_kube([](fakes::FakeKube& kube, Now now) { kube.remove_crd(now); });
+  create_pod();
+  Program program(run_arguments());
+  ASSERT_TRUE(eventually([&] {
+    const HttpAnswer ready = http_get(port_, "/readyz");
+    return ready.status == 503 && ready.body.find("CustomResourceDefinition") != std::string::npos;
+  })) << program.err();
+  server_->with_kube([](fakes::FakeKube& kube, Now now) { kube.install_crd(now); });
+  EXPECT_TRUE(eventually([&] { return annotation("loglink/status") == "Pending"; }))
+      << program.err();
+  const std::string log = program.err();
+  const std::size_t said = log.find("trouble with the API server");
+  ASSERT_NE(said, std::string::npos);
+  EXPECT_EQ(log.find("trouble with the API server", said + 1), std::string::npos) << log;
+  EXPECT_THAT(log, HasSubstr("the API server answers again"));
+}
+
+TEST_F(ControllerProgramTest, ASecondControllerTakesOverWhenTheFirstIsKilled) {
+  Program first(run_arguments());
+  ASSERT_TRUE(eventually([&] { return !object(kLease).is_null(); })) << first.err();
+  const std::string leader = object(kLease)["spec"]["holderIdentity"];
+  std::vector<std::string> arguments = run_arguments();
+  write_file(directory_ + "/second.yaml",
+             "metricsAddress: \"\"\n"
+             "leaderElection: {leaseDuration: 3s, renewDeadline: 2s, retryPeriod: 500ms}\n");
+  arguments.back() = directory_ + "/second.yaml";
+  Program second(arguments);
+  first.signal(SIGKILL);
+  first.wait();
+  create_pod();
+  EXPECT_TRUE(eventually([&] { return annotation("loglink/status") == "Pending"; }))
+      << second.err();
+  EXPECT_NE(object(kLease)["spec"]["holderIdentity"], leader);
+}
+
+TEST_F(ControllerProgramTest, RidesOutAServerThatIsNotThereAtTheStart) {
+  write_file(directory_ + "/kubeconfig", [&] {
+    std::string text = server_->kubeconfig("admin-token");
+    const std::string here = std::to_string(server_->port());
+    text.replace(text.find(here), here.size(), std::to_string(free_port()));
+    return text;
+  }());
+  Program program(run_arguments());
+  EXPECT_TRUE(eventually([&] {
+    const HttpAnswer ready = http_get(port_, "/readyz");
+    return ready.status == 503 && ready.body.find("Refused") != std::string::npos;
+  })) << program.err();
+  EXPECT_TRUE(program.running());
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait(seconds(5)).exit_code, 0);
+}
+
+TEST_F(ControllerProgramTest, DrainEmptiesAndWaitsForTheAgents) {
+  create_pod();
+  {
+    Program program(run_arguments());
+    ASSERT_TRUE(eventually([&] { return !object(kObject).is_null(); })) << program.err();
+    answer(2);
+    Program drain({"drain", "--kubeconfig", kubeconfig(), "--config", config()});
+    ASSERT_TRUE(eventually([&] { return object(kObject)["spec"]["sources"].empty(); }))
+        << drain.err();
+    EXPECT_TRUE(drain.running()) << "an agent still holds links";
+    answer(0);
+    const Finished finished = drain.wait();
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    EXPECT_EQ(object(kLease)["spec"]["holderIdentity"], "drained");
+    // The controller that is still there links nothing again, and says so.
+    EXPECT_TRUE(eventually([&] {
+      const HttpAnswer ready = http_get(port_, "/readyz");
+      return ready.status == 503 && ready.body.find("drained") != std::string::npos;
+    })) << program.err();
+    EXPECT_THAT(http_get(port_, "/metrics").body, HasSubstr("loglink_drained 1"));
+  }
+  EXPECT_TRUE(object(kObject)["spec"]["sources"].empty());
+}
+
+TEST_F(ControllerProgramTest, DrainNamesNodesThatDoNotAnswer) {
+  create_pod();
+  {
+    Program program(run_arguments());
+    ASSERT_TRUE(eventually([&] { return !object(kObject).is_null(); })) << program.err();
+    program.signal(SIGTERM);
+    program.wait();
+  }
+  Program drain({"drain", "--kubeconfig", kubeconfig(), "--config", config(), "--timeout", "2s"});
+  const Finished finished = drain.wait();
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("node-a (no answer)"));
+}
+
+struct Usage {
+  std::vector<std::string> arguments;
+  int exit_code;
+  std::string says;  // on stderr, or on stdout when the code is 0
+};
+
+class ControllerUsageTest : public testing::TestWithParam<Usage> {};
+
+TEST_P(ControllerUsageTest, ExitsAndSays) {
+  Program program(GetParam().arguments, "kind: Pod\nmetadata: {name: web}\n");
+  const Finished finished = program.wait();
+  EXPECT_EQ(finished.exit_code, GetParam().exit_code) << finished.err;
+  EXPECT_THAT(GetParam().exit_code == 0 ? finished.out : finished.err, HasSubstr(GetParam().says));
+  if (GetParam().exit_code == 1) {
+    EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Commands, ControllerUsageTest,
+    testing::Values(
+        Usage{{"--version"}, 0, "loglink-controller"}, Usage{{"--help"}, 0, "Examples:"},
+        Usage{{"run", "--help"}, 0, "--kubeconfig"}, Usage{{}, 2, "subcommand"},
+        Usage{{"runn"}, 2, "runn"}, Usage{{"run", "--conf", "x"}, 2, "--conf"},
+        Usage{{"--log-level", "loud", "run"}, 2, "loud"},
+        Usage{{"drain", "--timeout", "soon"}, 2, "soon"}, Usage{{"explain"}, 2, "--filename"},
+        Usage{{"explain", "-f", "-", "-o", "xml"}, 2, "xml"},
+        Usage{{"run", "--kubeconfig", "/nowhere/config"}, 1, "/nowhere/config"},
+        Usage{{"run", "--config", "/nowhere/controller.yaml"},
+              1,
+              "/nowhere/controller.yaml: No such file"},
+        Usage{{"explain", "-f", "/nowhere/pods.yaml"}, 1, "/nowhere/pods.yaml: No such file"},
+        Usage{{"explain", "-f", "-", "-o", "json"}, 0, "\"nodeLinkSets\""},
+        Usage{{"explain", "-f", "-", "--log-level", "debug"}, 0, "loglink"}));
+
+}  // namespace
+}  // namespace loglink
