@@ -20,6 +20,7 @@ constexpr std::uint64_t kRelistEvery = 20;  // rescans
 // A plan looks at everything: it is made again only when it has cost a small part of the time
 // since.
 constexpr Duration kPlanGapPerFile = std::chrono::microseconds(10);
+constexpr Duration kPlanGapLeast = std::chrono::milliseconds(1);
 // While directories are still being read, what is known already is linked this often.
 constexpr Duration kPlanWhileScanning = std::chrono::milliseconds(200);
 // A second look at an unsafe root, before links are taken away.
@@ -449,12 +450,15 @@ bool Agent::may_plan(const Now& now) const {
 void Agent::run_plan(const Now& now) {
   ++counters_.plans;
   plan_wanted_ = false;
+  plan_failed_ = false;
   planned_at_ = now.monotonic;
   PlanResult result = plan({*sources_, set_observed_, scanner_.observed(), roots_, links_.links(),
                             memory_, clocks_, probes_, spelling_, options_.config, now});
   std::size_t files = links_.links().size();
   for (const auto& [where, directory] : scanner_.observed()) files += directory.entries.size();
-  plan_ready_at_ = now.monotonic + kPlanGapPerFile * static_cast<Duration::rep>(files);
+  const Duration gap = kPlanGapPerFile * static_cast<Duration::rep>(files);
+  plan_ready_at_ = now.monotonic;
+  if (gap >= kPlanGapLeast) plan_ready_at_ = now.monotonic + gap;
   for (const auto& [key, path] : result.linked) memory_.refresh(key, path, now.wall);
   std::erase_if(probes_, [&](const auto& each) { return result.probes.count(each.first) == 0; });
   for (const Target& target : result.probes) {
@@ -474,11 +478,6 @@ void Agent::run_plan(const Now& now) {
     pending_names_.insert(operation.name);
     if (operation.kind != OperationKind::kRemove) pending_files_.insert(operation.info.id);
   }
-  // Nothing is left that could fail.
-  if (result.operations.empty()) {
-    apply_error_.reset();
-    apply_failures_ = 0;
-  }
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
   if (scanner_.is_scanning()) return;
@@ -487,14 +486,20 @@ void Agent::run_plan(const Now& now) {
 }
 
 void Agent::apply_slice(const Now& now) {
-  if (options_.dry_run || operations_.empty()) return;
+  if (options_.dry_run) return;
   for (std::size_t i = 0; i < kOperationsPerStep && !operations_.empty(); ++i) {
     const Operation operation = std::move(operations_.front());
     operations_.pop_front();
     pending_names_.erase(operation.name);
     apply(operation, now);
   }
-  if (operations_.empty()) pending_files_.clear();
+  if (!operations_.empty()) return;
+  pending_files_.clear();
+  // A plan that was carried out to its end, or that had nothing left to do.
+  if (apply_error_ && !plan_failed_) {
+    apply_error_.reset();
+    apply_failures_ = 0;
+  }
 }
 
 void Agent::apply(const Operation& operation, const Now& now) {
@@ -503,11 +508,17 @@ void Agent::apply(const Operation& operation, const Now& now) {
   FileExpected<void> done;
   switch (operation.kind) {
     case OperationKind::kMake:
-      if (waits) return;
+      if (waits) {
+        plan_failed_ = true;
+        return;
+      }
       done = port_.make_link(operation.name, operation.new_target);
       break;
     case OperationKind::kReplace:
-      if (waits) return;
+      if (waits) {
+        plan_failed_ = true;
+        return;
+      }
       done = port_.replace_link(operation.name, operation.old_target, operation.new_target);
       break;
     case OperationKind::kRemove:
@@ -543,10 +554,6 @@ void Agent::applied(const Operation& operation, const Now& now) {
       note(LogNote::Level::kInfo, "link removed", std::move(fields));
       return;
   }
-  if (apply_error_) {
-    apply_error_.reset();
-    apply_failures_ = 0;
-  }
   links_.set({operation.name, true, operation.new_target});
   const std::optional<InodeKey> key = inode_key(operation.file.root, operation.info);
   if (!key) return;
@@ -558,6 +565,7 @@ void Agent::applied(const Operation& operation, const Now& now) {
 
 void Agent::failed(const Operation& operation, const FileError& error, const Now& now) {
   ++counters_.operations_failed;
+  plan_failed_ = true;
   const FileErrorKind kind = error.kind;
   if (kind == FileErrorKind::kAlreadyExists || kind == FileErrorKind::kNotOurs) {
     // Somebody was faster; what is there now decides.

@@ -190,6 +190,7 @@ class Agent {
   std::deque<Operation> operations_;
   std::set<std::string> pending_names_;
   std::set<FileId> pending_files_;
+  bool plan_failed_ = false;  // some operation of the last plan
   std::optional<FileErrorKind> apply_error_;
   int apply_failures_ = 0;
   MonotonicTime apply_retry_at_ = MonotonicTime::never();

@@ -1,0 +1,587 @@
+// The rules of a link's life, sentence by sentence.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/core/agent_world.h"
+
+namespace loglink {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using namespace std::chrono_literals;
+
+class AgentRules : public testing::Test {
+ protected:
+  void write(const std::string& file) {
+    world.files.write_file(kPods, in_empty_dir("web-0", file));
+  }
+  void remove(const std::string& file) { world.files.remove(kPods, in_empty_dir("web-0", file)); }
+  void rename(const std::string& from, const std::string& to) {
+    world.files.rename(kPods, in_empty_dir("web-0", from), in_empty_dir("web-0", to));
+  }
+  void desire_web() {
+    world.desire({empty_dir_source("web-0")});
+    world.settle();
+  }
+
+  const std::string a_link = "web-0_prod_app-a.log";
+  AgentWorld world;
+};
+
+// Rule 1.
+
+TEST_F(AgentRules, ARotationBehindTheLinkChangesNothing) {
+  write("a.log");
+  desire_web();
+  const std::uint64_t changes = world.files.link_changes();
+  rename("a.log", "a.log.1");
+  world.pass(10s);
+  write("a.log");
+  world.pass(2h);
+  EXPECT_EQ(world.files.link_changes(), changes);
+}
+
+TEST_F(AgentRules, ANameIsRePointedAtOnceWhenItsOldTargetIsGone) {
+  write("a.log");
+  desire_web();
+  world.files.remove(kPods, "uid-web-0");
+  Source again = empty_dir_source("web-0");
+  again.uid = "uid-new";
+  again.path = "uid-new/volumes/kubernetes.io~empty-dir/logs";
+  world.files.write_file(kPods, again.path + "/a.log");
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 5min), again});
+  world.settle();
+  EXPECT_EQ(world.target(a_link), pods_target(again.path + "/a.log"));
+  EXPECT_EQ(world.agent().counters().links_replaced, 1U);
+  EXPECT_TRUE(world.agent().counters().links_removed.empty());
+}
+
+TEST_F(AgentRules, ANameIsRePointedAtItsRemoveAfterWhileItsOldTargetIsThere) {
+  const std::string old_target = apps_target("old/a.log");
+  world.files.write_file(kApps, "old/a.log");
+  world.files.write_file(kApps, "new/a.log");
+  world.desire({host_source("web-0", "old")});
+  world.settle();
+  Source again = host_source("web-0", "new");
+  world.desire({withdrawn(host_source("web-0", "old"), world.now.wall + 6min), again});
+  world.pass(5min + 50s);
+  EXPECT_EQ(world.target(a_link), old_target);
+  EXPECT_EQ(world.reason("web-0"), "NameCollision");
+  world.pass(12s);
+  EXPECT_EQ(world.target(a_link), apps_target("new/a.log"));
+  EXPECT_EQ(world.agent().counters().links_replaced, 1U);
+}
+
+// Rule 2.
+
+TEST_F(AgentRules, OnlyRegularFilesAreLinked) {
+  for (const FileKind kind : {FileKind::kFifo, FileKind::kSocket, FileKind::kDevice,
+                              FileKind::kSymlink, FileKind::kDirectory}) {
+    world.files.make_special(
+        kPods, in_empty_dir("web-0", std::to_string(static_cast<int>(kind)) + ".log"), kind);
+  }
+  desire_web();
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_EQ(world.reason("web-0"), "NotARegularFile");
+  EXPECT_EQ(world.agent().status(world.now).refused, 5);
+}
+
+TEST_F(AgentRules, ALinkGoesAtOnceWhenItsTargetTurnsIntoAFifo) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.files.make_special(kPods, in_empty_dir("web-0", "a.log"), FileKind::kFifo);
+  world.settle();
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, ATargetThatTurnsIntoASymlinkCountsAsMissingInSafeMode) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.files.make_symlink(kPods, in_empty_dir("web-0", "a.log"));
+  world.pass(59min);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  world.pass(2min);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, ATargetThatTurnsIntoASymlinkLosesItsLinkAtOnceInDirectMode) {
+  world.options.config.link_mode = LinkMode::kDirect;
+  world.files.set_target_prefix(kPods, "/var/lib/kubelet/pods/");
+  write("a.log");
+  desire_web();
+  ASSERT_THAT(world.link_names(), SizeIs(1));
+  remove("a.log");
+  world.files.make_symlink(kPods, in_empty_dir("web-0", "a.log"));
+  world.settle();
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, AnAbsentRootKeepsItsLinksAndStartsNoClock) {
+  write("a.log");
+  desire_web();
+  world.files.set_root_state(kPods, RootState::kAbsent);
+  world.pass(5h);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  EXPECT_EQ(world.ready_reason(), "UnsafeRoot");
+  world.files.set_root_state(kPods, RootState::kUsable);
+  write("b.log");
+  world.pass(40s);
+  EXPECT_THAT(world.link_names(), SizeIs(2));
+  EXPECT_EQ(world.ready_reason(), "");
+}
+
+TEST_F(AgentRules, ADirectoryThatCannotBeReadKeepsItsLinksAndIsTriedAgain) {
+  write("a.log");
+  desire_web();
+  const std::string directory = "uid-web-0/volumes/kubernetes.io~empty-dir/logs";
+  world.files.set_readable(kPods, directory, false);
+  world.pass(5h);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  EXPECT_EQ(world.reason("web-0"), "PermissionDenied");
+  world.files.set_readable(kPods, directory, true);
+  write("b.log");
+  world.pass(40s);
+  EXPECT_THAT(world.link_names(), SizeIs(2));
+  EXPECT_EQ(world.reason("web-0"), "");
+}
+
+TEST_F(AgentRules, OneUnsafeReadingOfARootRemovesNothingTwoRemoveItsLinks) {
+  write("a.log");
+  desire_web();
+  world.files.set_root_state(kPods, RootState::kUnsafe);
+  world.pass(33s);  // one rescan and its second look
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_EQ(world.ready_reason(), "UnsafeRoot");
+  EXPECT_FALSE(world.agent().ready());
+  world.files.set_root_state(kPods, RootState::kUsable);
+  world.pass(34s);
+  ASSERT_THAT(world.link_names(), SizeIs(1));
+
+  const std::uint64_t rescans = world.agent().counters().rescans;
+  world.files.set_root_state(kPods, RootState::kUnsafe);
+  while (world.agent().counters().rescans == rescans) world.pass(100ms);
+  world.files.set_root_state(kPods, RootState::kUsable);
+  world.pass(5s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+// Rule 3.
+
+TEST_F(AgentRules, AFileThatWasLinkedIsNotLinkedAgainUnderAnotherNameAfterARestart) {
+  write("app.log");
+  desire_web();
+  world.pass(31s);  // the memory is stored
+  rename("app.log", "app-2026-01-01.log");
+  write("app.log");
+  world.restart();
+  world.pass(5min);
+  EXPECT_THAT(world.link_names(), ElementsAre("web-0_prod_app-app.log"));
+}
+
+TEST_F(AgentRules, AFileRenamedIntoPlaceThatGrowsIsLinkedAfterAMinute) {
+  write("a.log");
+  desire_web();
+  rename("a.log", "b.log");
+  world.pass(20s);
+  world.files.append(kPods, in_empty_dir("web-0", "b.log"), 100);
+  world.pass(35s);
+  EXPECT_THAT(world.link_names(), Not(Contains("web-0_prod_app-b.log")));
+  world.pass(10s);
+  EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
+}
+
+TEST_F(AgentRules, AFileRenamedAwayThatDoesNotGrowStaysRotated) {
+  write("a.log");
+  desire_web();
+  rename("a.log", "b.log");
+  world.pass(50min);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+}
+
+TEST_F(AgentRules, AReusedInodeNumberIsANewFileOnceItsFormerFileWasDeleted) {
+  world.files.set_next_inode(5000);
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.settle();
+  world.files.set_next_inode(5000);  // in the same tick of the clock: the same birth time, too
+  // The parents exist, so that the next node is the file.
+  write("b.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
+}
+
+TEST_F(AgentRules, OneInodeIsLinkedOnce) {
+  write("a.log");
+  world.files.make_hard_link(kPods, in_empty_dir("web-0", "b.log"), in_empty_dir("web-0", "a.log"));
+  desire_web();
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  EXPECT_EQ(world.reason("web-0"), "");  // within one pod it is a skip
+}
+
+TEST_F(AgentRules, ALinkWithoutItsTargetIsKeptForAnHour) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(59min + 50s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  world.pass(12s);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_EQ(world.agent().counters().links_removed.at(OperationReason::kTargetGone), 1U);
+}
+
+TEST_F(AgentRules, AFileSystemWithoutBirthTimesRepeatsRatherThanLoses) {
+  world.files.set_birth_times(kPods, false);
+  write("a.log");
+  desire_web();
+  rename("a.log", "b.log");
+  write("a.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(2));
+  const std::vector<Condition> conditions = world.agent().status(world.now).conditions;
+  ASSERT_THAT(conditions, SizeIs(2));
+  EXPECT_EQ(conditions[1].type, "NoBirthTime");
+}
+
+// Rule 4.
+
+TEST_F(AgentRules, ARemoveAfterFarAheadIsCutToTheLingerAndTenMinutes) {
+  write("a.log");
+  desire_web();
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 24h * 365)});
+  world.pass(14min + 50s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  world.pass(12s);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, AWithdrawnLinkWithoutItsTargetGoesAfterAMinute) {
+  write("a.log");
+  desire_web();
+  world.files.remove(kPods, "uid-web-0");
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 5min)});
+  world.pass(58s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  world.pass(4s);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, ALinkOfAFinishedPodWithoutItsTargetGoesAfterAMinute) {
+  write("a.log");
+  desire_web();
+  Source finished = empty_dir_source("web-0");
+  finished.finished = true;
+  world.desire({finished});
+  world.pass(10min);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  remove("a.log");
+  world.pass(62s);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, AWithdrawnSourceIsLinkedLikeALiveOneUntilItsTime) {
+  write("a.log");
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 5min)});
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+// Rule 5.
+
+TEST_F(AgentRules, ForeignEntriesAreNeverTouchedAndTakeTheirNames) {
+  const LinkEntry file{a_link, false, ""};
+  const LinkEntry link{"web-0_prod_app-b.log", true, "/elsewhere/b.log"};
+  world.files.put_entry(file);
+  world.files.put_entry(link);
+  write("a.log");
+  write("b.log");
+  desire_web();
+  world.pass(2h);
+  EXPECT_THAT(world.files.link_directory(),
+              ElementsAre(testing::Pair(file.name, file), testing::Pair(link.name, link)));
+  EXPECT_EQ(world.reason("web-0"), "NameTaken");
+}
+
+TEST_F(AgentRules, AForeignHandThatRemovesALinkGetsItMadeAgain) {
+  write("a.log");
+  desire_web();
+  world.files.remove_entry(a_link);
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+TEST_F(AgentRules, AChangeOfModeRePointsOurLinks) {
+  write("a.log");
+  desire_web();
+  world.options.config.link_mode = LinkMode::kDirect;
+  world.files.set_target_prefix(kPods, "/var/lib/kubelet/pods/");
+  world.restart();
+  desire_web();
+  EXPECT_EQ(world.target(a_link), "/var/lib/kubelet/pods/" + in_empty_dir("web-0", "a.log"));
+  EXPECT_EQ(world.agent().counters().links_replaced, 1U);
+  EXPECT_TRUE(world.agent().counters().links_removed.empty());
+}
+
+// Rule 6.
+
+TEST_F(AgentRules, AnIncumbentKeepsASharedFileFromADeeperAndOlderNewcomer) {
+  world.files.write_file(kApps, "shared/sub/a.log");
+  Source shallow = host_source("web-1", "shared");
+  shallow.max_depth = 2;
+  world.desire({shallow});
+  world.settle();
+  ASSERT_THAT(world.link_names(), SizeIs(1));
+  const std::set<std::string> before = world.link_names();
+  Source deeper = host_source("web-0", "shared/sub");
+  deeper.since = WallTime(1s);
+  world.desire({shallow, deeper});
+  world.pass(1h);
+  EXPECT_EQ(world.link_names(), before);
+  EXPECT_EQ(world.reason("web-0"), "AlreadyLinked");
+}
+
+TEST_F(AgentRules, AmongNewcomersTheDeepestThenTheOldestGetsTheFile) {
+  world.files.write_file(kApps, "shared/sub/a.log");
+  Source shallow = host_source("web-9", "shared");
+  shallow.max_depth = 2;
+  Source young = host_source("web-1", "shared/sub");
+  young.since = WallTime(200s);
+  Source old = host_source("web-2", "shared/sub");
+  old.since = WallTime(100s);
+  world.desire({shallow, young, old});
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre("web-2_prod_app-a.log"));
+  EXPECT_EQ(world.reason("web-1"), "AlreadyLinked");
+  for (const PodLinks& pod : world.agent().status(world.now).pods) {
+    if (pod.pod != "web-1") continue;
+    EXPECT_THAT(pod.message, HasSubstr("by pod web-2"));
+  }
+}
+
+TEST_F(AgentRules, TheOwnerOfASharedFileIsNotNamedAcrossNamespaces) {
+  world.files.write_file(kApps, "shared/a.log");
+  Source other = host_source("secret-0", "shared");
+  other.namespace_name = "secret";
+  other.since = WallTime(1s);
+  world.desire({other, host_source("web-0", "shared")});
+  world.settle();
+  EXPECT_EQ(world.reason("web-0"), "AlreadyLinked");
+  for (const PodLinks& pod : world.agent().status(world.now).pods) {
+    EXPECT_THAT(pod.message, Not(HasSubstr("secret")));
+  }
+}
+
+// Rule 7.
+
+TEST_F(AgentRules, WithoutADesiredSetNothingChanges) {
+  world.files.put_entry({a_link, true, pods_target(in_empty_dir("web-0", "a.log"))});
+  world.pass(3h);
+  EXPECT_EQ(world.files.link_changes(), 0U);
+}
+
+TEST_F(AgentRules, ARestartedAgentGoesOnWithTheLastKnownSet) {
+  write("a.log");
+  desire_web();
+  world.restart();
+  write("b.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(2));
+  EXPECT_EQ(world.agent().status(world.now).observed_generation, 1);
+}
+
+TEST_F(AgentRules, AStoredSetOfAnUnknownVersionIsSetAside) {
+  world.files.set_state("desired.json", "from the future");
+  world.start();
+  world.settle();
+  EXPECT_EQ(world.files.state().at("desired.json.set-aside"), "from the future");
+}
+
+TEST_F(AgentRules, OnlyALongAbsenceOfTheObjectEmptiesTheSet) {
+  write("a.log");
+  desire_web();
+  world.agent().set_absent(world.now);
+  world.pass(4min);
+  world.agent().set_unknown();
+  world.agent().set_absent(world.now);
+  world.pass(4min + 59s);
+  EXPECT_THAT(world.agent().sources().sources(), SizeIs(1));
+  world.pass(2s);
+  EXPECT_THAT(world.agent().sources().sources(), IsEmpty());
+  world.pass(5min + 1s);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+// Rule 8.
+
+TEST_F(AgentRules, ASourceOfANewerVersionIsRefusedAndKeepsItsLinks) {
+  write("a.log");
+  desire_web();
+  Source newer = empty_dir_source("web-0");
+  newer.required_features = {"time-travel"};
+  Source other = empty_dir_source("web-1");
+  world.files.write_file(kPods, in_empty_dir("web-1", "a.log"));
+  world.desire({newer, other});
+  world.pass(3h);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link, "web-1_prod_app-a.log"));
+  EXPECT_EQ(world.reason("web-0"), "AgentTooOld");
+  EXPECT_EQ(world.reason("web-1"), "");
+}
+
+TEST_F(AgentRules, ASourceInAnUnknownRootIsRefusedAndKeepsItsLinks) {
+  const std::string name = "web-0_prod_app-a.log";
+  world.files.put_entry({name, true, "/run/loglink/roots/gone/logs/a.log"});
+  Source source = host_source("web-0", "logs");
+  source.root = "gone";
+  world.desire({source});
+  world.pass(3h);
+  EXPECT_THAT(world.link_names(), ElementsAre(name));
+  EXPECT_EQ(world.reason("web-0"), "UnknownRoot");
+}
+
+// Loop and limits.
+
+TEST_F(AgentRules, EverythingConvergesWithoutNotices) {
+  world.files.set_notices(false);
+  desire_web();
+  write("a.log");
+  world.pass(34s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  remove("a.log");
+  write("b.log");
+  world.pass(34s);
+  EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
+}
+
+TEST_F(AgentRules, AQuietDirectoryCostsOneStatPerRescanAndNoPlan) {
+  write("a.log");
+  desire_web();
+  world.pass(2min);
+  const int listings = world.files.calls(FileVerb::kList);
+  const int stats = world.files.calls(FileVerb::kStat);
+  const std::uint64_t plans = world.agent().counters().plans;
+  const std::uint64_t rescans = world.agent().counters().rescans;
+  world.pass(2min);
+  const auto done = static_cast<int>(world.agent().counters().rescans - rescans);
+  EXPECT_GE(done, 3);
+  EXPECT_EQ(world.files.calls(FileVerb::kList), listings);
+  EXPECT_EQ(world.files.calls(FileVerb::kStat), stats + done);
+  EXPECT_EQ(world.agent().counters().plans, plans);
+}
+
+TEST_F(AgentRules, AnOverflowIsRepairedAtOnce) {
+  desire_web();
+  write("a.log");
+  world.files.overflow();
+  world.settle();
+  world.pass(2s);
+  EXPECT_EQ(world.agent().counters().overflows, 1U);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+TEST_F(AgentRules, ATreeThatIsMadeInOneGoIsFoundToItsDepth) {
+  Source deep = empty_dir_source("web-0");
+  deep.max_depth = 3;
+  world.desire({deep});
+  world.settle();
+  write("b/c/f.log");
+  write("b/c/d/too-deep.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  EXPECT_THAT(*world.link_names().begin(), HasSubstr("web-0_prod_app-f-"));
+}
+
+TEST_F(AgentRules, ASourceThatFloodsLosesItsWatchAndIsLookedAtOnceASecond) {
+  world.options.config.limits.event_burst = 10;
+  world.options.config.limits.events_per_second = 1;
+  write("a.log");
+  world.desire({empty_dir_source("web-0"), empty_dir_source("web-1")});
+  world.settle();
+  for (int i = 0; i < 50; ++i) write(std::to_string(i) + ".txt");
+  write("b.log");
+  world.settle();
+  EXPECT_EQ(world.agent().scanner().counters().watches_given_up, 1U);
+  world.pass(1100ms);
+  EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
+  const int listings = world.files.calls(FileVerb::kList);
+  world.pass(5s);  // quiet: watched again
+  EXPECT_LE(world.files.calls(FileVerb::kList), listings + 2);
+  write("c.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-c.log"));
+}
+
+TEST_F(AgentRules, LimitsAreToldAndEachSourceKeepsItsTen) {
+  world.options.config.limits.links_per_namespace = 20;
+  Source greedy = empty_dir_source("greedy");
+  greedy.since = WallTime(1s);
+  for (int i = 100; i < 140; ++i) {
+    world.files.write_file(kPods, in_empty_dir("greedy", std::to_string(i) + ".log"));
+    write(std::to_string(i) + ".log");
+  }
+  world.desire({greedy, empty_dir_source("web-0")});
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(30));
+  EXPECT_EQ(world.reason("greedy"), "LinkLimitReached");
+  EXPECT_EQ(world.reason("web-0"), "LinkLimitReached");
+  const std::set<std::string> before = world.link_names();
+  world.pass(5min);
+  EXPECT_EQ(world.link_names(), before);
+}
+
+TEST_F(AgentRules, MoreEntriesOrDirectoriesThanALimitAreTold) {
+  world.options.config.limits.entries_per_scan = 5;
+  world.options.config.limits.directories_per_source = 2;
+  for (int i = 0; i < 8; ++i) write(std::to_string(i) + ".log");
+  Source deep = empty_dir_source("web-1");
+  deep.max_depth = 2;
+  for (const char* sub : {"x", "y", "z"}) {
+    world.files.write_file(kPods, in_empty_dir("web-1", std::string(sub) + "/a.log"));
+  }
+  world.desire({empty_dir_source("web-0"), deep});
+  world.settle();
+  EXPECT_EQ(world.reason("web-0"), "TooManyFiles");
+  EXPECT_EQ(world.reason("web-1"), "TooManySubdirectories");
+}
+
+TEST_F(AgentRules, WithoutWatchesDirectoriesArePolledAndTheStatusSaysSo) {
+  world.options.watch_limit = 1;
+  write("a.log");
+  world.files.write_file(kPods, in_empty_dir("web-1", "a.log"));
+  world.desire({empty_dir_source("web-0"), empty_dir_source("web-1")});
+  world.settle();
+  EXPECT_EQ(world.reason("web-1"), "WatchLimitReached");
+  EXPECT_EQ(world.files.watch_count(), 1U);
+  world.files.write_file(kPods, in_empty_dir("web-1", "b.log"));
+  world.pass(34s);
+  EXPECT_THAT(world.link_names(), SizeIs(3));
+}
+
+TEST_F(AgentRules, AFullDiskIsAConditionThatGoesWhenThereIsRoom) {
+  write("a.log");
+  world.files.fail(FileVerb::kMakeLink, FileErrorKind::kNoSpace, 1, 3);
+  desire_web();
+  EXPECT_EQ(world.ready_reason(), "DiskFull");
+  world.pass(20s);
+  EXPECT_EQ(world.ready_reason(), "");
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+TEST_F(AgentRules, ADryRunChangesNothing) {
+  world.options.dry_run = true;
+  write("a.log");
+  desire_web();
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_TRUE(world.files.state().empty());
+  ASSERT_THAT(world.agent().pending(), SizeIs(1));
+  EXPECT_THAT(describe(world.agent().pending()[0]), HasSubstr("make " + a_link + " -> "));
+}
+
+}  // namespace
+}  // namespace loglink
