@@ -1,9 +1,11 @@
 // loglink-agent: flags in, one command out. The only wiring of the agent.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 #include <string>
 
 #include "agent/shell/commands.h"
@@ -82,7 +84,6 @@ MountAction mount_action(const Flags& flags) {
 }
 
 int finish(const Expected<void>& result) {
-  std::cout.flush();
   if (result) return kDone;
   std::cerr << "loglink-agent: " << result.error().message << "\n";
   return kFailed;
@@ -138,12 +139,15 @@ int run_main(int argc, char** argv) {
   const auto logging = configure_logging(config->log_level, config->log_format);
   if (!logging) return finish(logging);
   if (run_app->parsed()) return finish(run(*config, flags));
-  if (apply_app->parsed()) {
-    return finish(apply_once(*config, {flags.file, flags.dry_run}, std::cout));
-  }
-  if (status_app->parsed()) return finish(print_status(*config, std::cout));
-  if (mount_app->parsed()) return finish(mount_roots(*config, mount_action(flags), std::cout));
-  return finish(verify_roots(*config, !flags.config.empty(), *wait, std::cout));
+  std::ostringstream out;
+  const Expected<void> result = [&] {
+    if (apply_app->parsed()) return apply_once(*config, {flags.file, flags.dry_run}, out);
+    if (status_app->parsed()) return print_status(*config, out);
+    if (mount_app->parsed()) return mount_roots(*config, mount_action(flags), out);
+    return verify_roots(*config, !flags.config.empty(), *wait, out);
+  }();
+  std::fputs(out.str().c_str(), stdout);
+  return finish(result);
 }
 
 }  // namespace

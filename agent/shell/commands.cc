@@ -1,13 +1,13 @@
 #include "agent/shell/commands.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <ostream>
 #include <random>
-#include <thread>
 
 #include "agent/core/agent.h"
 #include "agent/shell/agent_loop.h"
@@ -24,6 +24,12 @@ namespace {
 // Waits that are part of one pass (a second look at a root) are shorter than this.
 constexpr Duration kPassAtMost = std::chrono::seconds(10);
 
+// These commands have no loop: they may wait where the agent must not.
+void pause(Duration duration) {
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(duration);
+  ::poll(nullptr, 0, static_cast<int>(wait.count()));
+}
+
 // Until nothing is left to do at once, and the whole set has had its plan.
 void run_one_pass(Agent& agent, const Clock& clock) {
   const MonotonicTime end = clock.now().monotonic + kPassAtMost;
@@ -34,8 +40,7 @@ void run_one_pass(Agent& agent, const Clock& clock) {
     const MonotonicTime next = agent.next_wakeup();
     if (has_plan && next > now.monotonic + std::chrono::milliseconds(50)) return;
     if (now.monotonic >= end) return;
-    std::this_thread::sleep_for(
-        std::clamp(next - now.monotonic, Duration(0), Duration(std::chrono::seconds(1))));
+    pause(std::clamp(next - now.monotonic, Duration(0), Duration(std::chrono::seconds(1))));
   }
 }
 
@@ -235,7 +240,7 @@ Expected<void> verify_roots(const AgentConfig& config, bool only_configured, Dur
       return {};
     }
     if (std::chrono::steady_clock::now() >= end) return verified;
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    pause(std::chrono::milliseconds(200));
   }
 }
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cstdio>
 #include <utility>
 
@@ -31,7 +30,7 @@ bool is_temporary(std::string_view name) {
 
 bool is_own_business(std::string_view name) { return name == kMarker || is_temporary(name); }
 
-// A name that leads out of the directory is a programmer's error: names come from link_name().
+// Names come from link_name() and from the directory itself; any other could lead out of it.
 bool is_plain(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
          !is_own_business(name);
@@ -265,7 +264,7 @@ FileExpected<std::vector<LinkEntry>> LinkDirectory::list() const {
 
 FileExpected<LinkEntry> LinkDirectory::read(const std::string& name) const {
   if (!directory_.valid()) return file_failure(ENOENT);
-  assert(is_plain(name));
+  if (!is_plain(name)) return file_failure(EINVAL);
   auto target = read_link_at(directory_.get(), name);
   if (!target && target.error().kind != FileErrorKind::kNotOurs) {
     return tl::unexpected(target.error());
@@ -278,16 +277,16 @@ FileExpected<LinkEntry> LinkDirectory::read(const std::string& name) const {
 }
 
 FileExpected<void> LinkDirectory::make(const std::string& name, const std::string& target) {
-  assert(is_plain(name));
   if (!is_writable()) return file_failure(EROFS);
+  if (!is_plain(name)) return file_failure(EINVAL);
   if (::symlinkat(target.c_str(), directory_.get(), name.c_str()) != 0) return file_failure(errno);
   return {};
 }
 
 FileExpected<void> LinkDirectory::replace(const std::string& name, const std::string& old_target,
                                           const std::string& new_target) {
-  assert(is_plain(name));
   if (!is_writable()) return file_failure(EROFS);
+  if (!is_plain(name)) return file_failure(EINVAL);
   const auto target = read_link_at(directory_.get(), name);
   if (!target && target.error().kind != FileErrorKind::kNotFound &&
       target.error().kind != FileErrorKind::kNotOurs) {
@@ -310,8 +309,8 @@ FileExpected<void> LinkDirectory::replace(const std::string& name, const std::st
 }
 
 FileExpected<void> LinkDirectory::remove(const std::string& name, const std::string& target) {
-  assert(is_plain(name));
   if (!is_writable()) return file_failure(EROFS);
+  if (!is_plain(name)) return file_failure(EINVAL);
   const auto found = read_link_at(directory_.get(), name);
   if (!found && found.error().kind == FileErrorKind::kNotFound) return {};
   if (!found) return tl::unexpected(found.error());

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,7 +13,6 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 #include "agent/shell/beneath.h"
 #include "agent/shell/mountinfo.h"
@@ -120,7 +120,7 @@ Expected<UniqueFd> lock_parent(const std::string& parent, Duration deadline) {
                   "another process holds the lock on " + parent +
                       ": another `loglink-agent mount` is at work, or hangs");
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ::poll(nullptr, 0, 20);
   }
   return fd;
 }
