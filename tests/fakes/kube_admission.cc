@@ -163,11 +163,10 @@ Causes validate_lease(const Json& lease) {
 Causes validate_event(const Json& event) {
   Causes causes;
   const std::string space = text_at(event, "/metadata/namespace");
-  const std::string about = text_at(event, "/regarding/namespace");
-  // Events about cluster-scoped objects live in "default".
-  if (about.empty() ? space != "default" : about != space) {
+  // Events about cluster-scoped objects live in "default"; another namespace is not compared.
+  if (text_at(event, "/regarding/namespace").empty() && space != "default") {
     causes.push_back(
-        cause_invalid("involvedObject.namespace", about, "does not match event.namespace"));
+        cause_invalid("involvedObject.namespace", "", "does not match event.namespace"));
   }
   if (text_at(event, "/eventTime").empty()) causes.push_back(cause_required("eventTime"));
   for (const char* field : {"reportingController", "reportingInstance", "action", "reason"}) {
