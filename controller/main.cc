@@ -1,5 +1,9 @@
 // loglink-controller: the command line, and nothing else.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -50,6 +54,18 @@ int report(const Error& error) {
   return kFailed;
 }
 
+int print(const std::string& text) {
+  const bool all = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (all && std::fflush(stdout) == 0) return kDone;
+  return report({loglink::ErrorCode::kIo, "cannot write to standard output"});
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
 Expected<std::string> read_file(const std::string& name) {
   if (name == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
@@ -81,7 +97,7 @@ int run(const Options& options) {
   if (!config) return report(config.error());
   const auto access = loglink::load_cluster_access(options.kubeconfig);
   if (!access) return report(access.error());
-  loglink::run_controller(*config, *access);
+  loglink::run_controller(*config, *access, host_name());
   return kDone;
 }
 
@@ -97,9 +113,7 @@ int explain(const Options& options) {
   const Expected<std::string> text = loglink::explain_manifest(*manifest, name, *config, format,
                                                                loglink::SystemClock().now().wall);
   if (!text) return report(text.error());
-  std::cout << *text << std::flush;
-  if (!std::cout) return report({loglink::ErrorCode::kIo, "cannot write to standard output"});
-  return kDone;
+  return print(*text);
 }
 
 int drain(const Options& options) {

@@ -1,45 +1,32 @@
 #include "controller/shell/explain_command.h"
 
-#include <nlohmann/json.hpp>
-
 #include "controller/core/explain.h"
+#include "lib/codec/explain_json.h"
 #include "lib/codec/manifest.h"
 
 namespace loglink {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json refusal_to_json(const std::string& watch_dir, Reason reason, const std::string& message) {
-  return {{"watchDir", watch_dir}, {"reason", to_string(reason)}, {"message", message}};
-}
-
 std::string to_json(const Explanation& explanation) {
-  Json sets = Json::array();
-  for (const NodeLinkSet& set : explanation.node_link_sets) {
-    sets.push_back(Json::parse(node_link_set_to_json(set)));
-  }
-  Json pods = Json::array();
+  std::vector<ExplainedPodText> pods;
   for (const ExplainedPod& each : explanation.pods) {
-    Json refusals = Json::array();
-    for (const Refusal& refusal : each.pod.resolution.refusals) {
-      refusals.push_back(refusal_to_json(refusal.watch_dir, refusal.reason, refusal.message));
+    ExplainedPodText pod;
+    pod.namespace_name = each.pod.pod.namespace_name;
+    pod.pod = each.pod.pod.name;
+    pod.status = std::string(to_string(each.answer.word));
+    pod.message = each.answer.message;
+    const auto add = [&](const std::string& watch_dir, Reason reason, const std::string& message) {
+      pod.refusals.push_back({watch_dir, std::string(to_string(reason)), message});
+    };
+    const Resolution& resolution = each.pod.resolution;
+    for (const Refusal& refusal : resolution.refusals) {
+      add(refusal.watch_dir, refusal.reason, refusal.message);
     }
-    for (const LeftOut& left : each.left_out) {
-      refusals.push_back(refusal_to_json(left.watch_dir, left.reason, left.message));
-    }
-    for (const Refusal& told : each.pod.resolution.told) {
-      refusals.push_back(refusal_to_json(told.watch_dir, told.reason, told.message));
-    }
-    pods.push_back({{"namespace", each.pod.pod.namespace_name},
-                    {"pod", each.pod.pod.name},
-                    {"status", to_string(each.answer.word)},
-                    {"message", each.answer.message},
-                    {"refusals", std::move(refusals)}});
+    for (const LeftOut& left : each.left_out) add(left.watch_dir, left.reason, left.message);
+    for (const Refusal& told : resolution.told) add(told.watch_dir, told.reason, told.message);
+    pods.push_back(std::move(pod));
   }
-  const Json document = {{"nodeLinkSets", std::move(sets)}, {"pods", std::move(pods)}};
-  // A manifest may hold bytes that are no UTF-8; they are shown, not thrown at.
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return explanation_to_json(explanation.node_link_sets, pods);
 }
 
 std::string to_yaml(const Explanation& explanation) {

@@ -1,9 +1,5 @@
 #include "controller/shell/run_command.h"
 
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,6 +7,7 @@
 #include "controller/shell/controller_loop.h"
 #include "controller/shell/loop_driver.h"
 #include "controller/shell/metrics.h"
+#include "lib/base/sha256.h"
 #include "lib/io/cpprest_client.h"
 #include "lib/io/event_loop.h"
 #include "lib/io/http_clients.h"
@@ -35,15 +32,12 @@ EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics&
   return {404, "text/plain; charset=utf-8", "there are /metrics, /healthz and /readyz\n"};
 }
 
-}  // namespace
-
-std::string unique_instance_name() {
-  std::array<char, 64> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host = {'u', 'n', 'k', 'n', 'o', 'w', 'n'};
-  std::array<char, 9> digits{};
-  std::snprintf(digits.data(), digits.size(), "%08x", std::random_device{}());
-  return std::string(host.data()) + "_" + digits.data();
+// Who this process is among all that ever ran.
+std::string instance_name(const std::string& host, Random& random) {
+  return host + "_" + sha256_hex(std::to_string(random.next())).substr(0, 8);
 }
+
+}  // namespace
 
 void log_remark(const Remark& remark) {
   const LogLevel level = [&] {
@@ -65,7 +59,8 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-void run_controller(const ControllerConfig& config, const ClusterAccess& access) {
+void run_controller(const ControllerConfig& config, const ClusterAccess& access,
+                    const std::string& host) {
   EventLoop loop;
   SystemClock clock;
   SeededRandom random(random_seed());
@@ -80,9 +75,10 @@ void run_controller(const ControllerConfig& config, const ClusterAccess& access)
 
   const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
   const auto writes = make_cpprest_unary_client(loop, access, kUserAgent, kWriteThreads);
-  controller = std::make_unique<ControllerLoop>(
-      config, unique_instance_name(), ControllerPorts{*streams, *writes, *writes, clock, random},
-      log_remark, [&] { driver.wake(); });
+  controller =
+      std::make_unique<ControllerLoop>(config, instance_name(host, random),
+                                       ControllerPorts{*streams, *writes, *writes, clock, random},
+                                       log_remark, [&] { driver.wake(); });
   ControllerMetrics metrics;
   std::unique_ptr<HttpEndpoint> endpoint;
   if (!config.metrics_address.empty()) {

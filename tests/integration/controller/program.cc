@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,14 +16,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 extern char** environ;
 
 namespace loglink {
 namespace {
 
-constexpr std::chrono::milliseconds kLookEvery{10};
+constexpr int kLookEveryMs = 10;
 
 std::string read_file(const std::string& name) {
   std::ifstream file(name, std::ios::binary);
@@ -105,7 +105,7 @@ bool eventually(const std::function<bool()>& is_true, std::chrono::seconds longe
   const auto deadline = std::chrono::steady_clock::now() + longest;
   while (!is_true()) {
     if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(kLookEvery);
+    poll(nullptr, 0, kLookEveryMs);
   }
   return true;
 }

@@ -1,9 +1,10 @@
-// The nodes' objects: when they are written, and what happens when the server does not take them.
+// Whatever has happened, and whatever has failed: when it stops, the controller brings everything
+// to what its rules say, and then writes nothing more.
 #include "controller/core/controller.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/core/answers.h"
 #include "tests/unit/controller/core/cluster_double.h"
 #include "tests/unit/controller/core/pod_builder.h"
 
@@ -13,445 +14,190 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
 
-const ObjectKey kWeb0{"prod", "web-0"};
-
-PodBuilder pod_named(const std::string& namespace_name, const std::string& name,
-                     const std::string& node = "node-a") {
-  return simple_pod().named(namespace_name, name).uid("uid-of-" + name).on_node(node);
-}
-
-class ControllerTest : public testing::Test {
- protected:
-  // A cluster in which web-0's object is published and the agent has answered.
-  void publish_web0() {
-    cluster_.add_node("node-a");
-    cluster_.put_pod(simple_pod());
-    cluster_.sync();
+class History {
+ public:
+  explicit History(std::uint64_t seed) : random_(seed), cluster_(short_lingers(), seed) {
+    cluster_.fail_with = [this](const Effect& effect) { return fail(effect); };
     cluster_.lead();
-    cluster_.settle();
-    cluster_.agent_answers("node-a", 2);
-    cluster_.settle();
-    ASSERT_NE(cluster_.object("node-a"), nullptr);
-    ASSERT_EQ(cluster_.answers(kWeb0).status, "Linked");
-    cluster_.effects.clear();
-  }
-  [[nodiscard]] std::size_t writes() const {
-    return cluster_.effects_of_kind<PutSpec>().size() +
-           cluster_.effects_of_kind<CreateNodeLinkSet>().size();
-  }
-  [[nodiscard]] std::vector<std::string> live_pods(const std::string& node = "node-a") const {
-    std::vector<std::string> pods;
-    for (const Source& source : cluster_.object(node)->spec.sources) {
-      if (!source.withdrawn()) pods.push_back(source.pod);
-    }
-    return pods;
+    cluster_.sync();
   }
 
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      act();
+      if (random_.below(2) == 0) cluster_.settle();
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  // Faults stop; nodes that are left get their agents' answers.
+  void come_to_rest() {
+    failing_ = false;
+    cluster_.hold_events(false);
+    cluster_.lead();
+    cluster_.sync();
+    for (int i = 0; i < 4; ++i) {
+      cluster_.advance(minutes(3));
+      cluster_.collect_garbage();
+      for (const auto& [node, object] : objects()) cluster_.agent_answers(node, 1);
+    }
+    cluster_.advance(minutes(3));
+  }
+
+  void check() {
+    cluster_.effects.clear();
+    cluster_.advance(minutes(5));
+    for (const Effect& effect : cluster_.effects) {
+      // A pod that is bound to a node that does not exist keeps being asked about.
+      EXPECT_TRUE(std::holds_alternative<GetNode>(effect)) << "a write of kind " << effect.index();
+    }
+    std::map<std::string, std::vector<ResolvedPod>> by_node;
+    for (const auto& [key, pod] : cluster_.pods()) {
+      by_node[pod.node_name].push_back({pod, resolve(pod, cluster_.config, {})});
+    }
+    for (const auto& [node, pods] : by_node) check_node(node, pods);
+    for (const auto& [node, object] : cluster_.objects()) {
+      EXPECT_TRUE(by_node.contains(node) || object.spec.sources.empty()) << node;
+    }
+  }
+
+ private:
+  static ControllerConfig short_lingers() {
+    ControllerConfig config;
+    config.linger = seconds(20);
+    config.policy_linger = seconds(40);
+    return config;
+  }
+  [[nodiscard]] std::map<std::string, NodeLinkSet> objects() const { return cluster_.objects(); }
+
+  void check_node(const std::string& node, const std::vector<ResolvedPod>& pods) {
+    const NodeLinkSet* object = cluster_.object(node);
+    NodeLinkSetSpec before;
+    if (object != nullptr) before = object->spec;
+    const DesiredSet desired = desired_set(pods, before, {}, cluster_.config, cluster_.now.wall);
+    const bool is_there = cluster_.nodes().contains(node);
+    if (is_there) {
+      EXPECT_EQ(before, desired.spec) << node;
+      if (!desired.spec.sources.empty()) {
+        ASSERT_NE(object, nullptr);
+        EXPECT_EQ(object->owners.front().uid, cluster_.nodes().at(node));
+      }
+    }
+    for (const ResolvedPod& pod : pods) {
+      const PodAnswers answers = answers_on(pod.pod);
+      if (!pod.resolution.requested) {
+        EXPECT_EQ(answers, PodAnswers{}) << pod.pod.name;
+      } else if (pod.resolution.sources.empty()) {
+        EXPECT_EQ(answers.status, "Invalid") << pod.pod.name;
+      } else if (!pod.resolution.refusals.empty()) {
+        EXPECT_EQ(answers.status, "Degraded") << pod.pod.name;
+      } else {
+        EXPECT_EQ(answers.status, is_there && object != nullptr ? "Linked" : "Pending")
+            << pod.pod.name << ": " << answers.message.value_or("");
+      }
+    }
+  }
+
+  PodView any_pod() {
+    static int uids = 0;
+    const std::string name = "web-" + std::to_string(random_.below(6));
+    const std::vector<std::string> watch_dirs = {
+        "/var/log/app", "/var/log/app/sub", "/data", "/var/log/app,/data", "", ""};
+    PodView pod = simple_pod()
+                      .named(random_.below(2) == 0 ? "prod" : "test", name)
+                      .on_node(any_node())
+                      .watch(watch_dirs[random_.below(watch_dirs.size())]);
+    if (pod.annotations["loglink/watch-dir"].empty()) pod.annotations.erase("loglink/watch-dir");
+    // The same pod with another annotation, or one re-created.
+    const auto known = cluster_.pods().find(pod.key());
+    if (known != cluster_.pods().end() && random_.below(3) != 0) {
+      pod.uid = known->second.uid;
+      if (!known->second.node_name.empty()) pod.node_name = known->second.node_name;
+    } else {
+      pod.uid = "uid-" + std::to_string(++uids);
+    }
+    return pod;
+  }
+
+  std::string any_node() {
+    const std::uint64_t node = random_.below(4);
+    return node == 3 ? "" : "node-" + std::to_string(node);
+  }
+
+  void act() {
+    switch (random_.below(14)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        cluster_.put_pod(any_pod());
+        return;
+      case 4:
+        cluster_.remove_pod(any_pod().key());
+        return;
+      case 5:
+        cluster_.add_node("node-" + std::to_string(random_.below(3)));
+        return;
+      case 6: {
+        const std::string node = any_node();
+        if (cluster_.nodes().contains(node)) cluster_.remove_node(node);
+        return;
+      }
+      case 7:
+        cluster_.agent_answers(any_node(), static_cast<int>(random_.below(3)));
+        return;
+      case 8:
+        cluster_.edit_object(any_node(), [](NodeLinkSet& object) { object.spec.sources.clear(); });
+        return;
+      case 9:
+        cluster_.hold_events(random_.below(2) == 0);
+        return;
+      case 10:
+        cluster_.deliver();
+        return;
+      case 11:
+        cluster_.advance(milliseconds(random_.below(30000)));
+        return;
+      case 12:
+        if (random_.below(2) == 0) {
+          cluster_.lose_lease();
+        } else {
+          cluster_.lead(seconds(random_.below(20)));
+        }
+        return;
+      case 13:
+        cluster_.restart_controller();
+        return;
+    }
+  }
+
+  std::optional<ClusterDouble::Failure> fail(const Effect&) {
+    if (!failing_ || random_.below(3) != 0) return std::nullopt;
+    static const std::vector<KubeErrorKind> kKinds = {
+        KubeErrorKind::kDeadline,        KubeErrorKind::kTruncated, KubeErrorKind::kConflict,
+        KubeErrorKind::kTooManyRequests, KubeErrorKind::kForbidden, KubeErrorKind::kServerError,
+        KubeErrorKind::kCancelled,       KubeErrorKind::kRefused};
+    const KubeErrorKind kind = kKinds[random_.below(kKinds.size())];
+    // These two may hide a write that was done.
+    const bool may_be_done = kind == KubeErrorKind::kDeadline || kind == KubeErrorKind::kTruncated;
+    return ClusterDouble::Failure{kube_error(kind), may_be_done && random_.below(2) == 0};
+  }
+
+  SeededRandom random_;
   ClusterDouble cluster_;
+  bool failing_ = true;
 };
 
-TEST_F(ControllerTest, WritesNothingBeforeBothListsAreKnownAndItLeads) {
-  cluster_.add_node("node-a");
-  cluster_.lead();
-  cluster_.controller().pods_replaced({simple_pod()}, cluster_.now);
-  cluster_.settle();
-  EXPECT_FALSE(cluster_.controller().synced());
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-
-  cluster_.lose_lease();
-  cluster_.controller().objects_replaced({}, cluster_.now);
-  cluster_.settle();
-  EXPECT_TRUE(cluster_.controller().synced());
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-
-  cluster_.lead();
-  cluster_.settle();
-  EXPECT_NE(cluster_.object("node-a"), nullptr);
-}
-
-TEST_F(ControllerTest, CreatesTheObjectOwnedByTheNodeThatIsThereNow) {
-  publish_web0();
-  const NodeLinkSet& object = *cluster_.object("node-a");
-  EXPECT_THAT(object.owners,
-              ElementsAre(OwnerReference{"v1", "Node", "node-a", cluster_.nodes().at("node-a")}));
-  ASSERT_THAT(object.spec.sources, SizeIs(1));
-  EXPECT_EQ(object.spec.sources[0].pod, "web-0");
-  EXPECT_FALSE(object.spec.sources[0].withdrawn());
-}
-
-TEST_F(ControllerTest, ItsOwnEchoCausesNothing) {
-  publish_web0();
-  cluster_.sync();
-  cluster_.advance(minutes(30));
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-}
-
-TEST_F(ControllerTest, ANewLeaderOfASettledClusterWritesNothing) {
-  publish_web0();
-  cluster_.restart_controller();
-  cluster_.advance(minutes(30));
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-}
-
-TEST_F(ControllerTest, WithoutANodeThereIsNoObjectUntilItAppears) {
-  cluster_.put_pod(simple_pod());
-  cluster_.sync();
-  cluster_.lead();
-  cluster_.advance(minutes(5));
-  EXPECT_EQ(cluster_.object("node-a"), nullptr);
-  EXPECT_EQ(writes(), 0U);
-  // Said once, however often it is looked at.
-  EXPECT_EQ(std::count_if(cluster_.remarks.begin(), cluster_.remarks.end(),
-                          [](const Remark& each) { return each.level != RemarkLevel::kDebug; }),
-            1);
-  cluster_.add_node("node-a");
-  cluster_.advance(minutes(2));
-  EXPECT_NE(cluster_.object("node-a"), nullptr);
-}
-
-TEST_F(ControllerTest, AnObjectThatWentWithItsNodeIsMadeAgainForTheNewNode) {
-  publish_web0();
-  cluster_.remove_node("node-a");
-  cluster_.add_node("node-a");
-  cluster_.advance(minutes(2));
-  ASSERT_NE(cluster_.object("node-a"), nullptr);
-  EXPECT_EQ(cluster_.object("node-a")->owners.front().uid, cluster_.nodes().at("node-a"));
-  EXPECT_THAT(cluster_.effects_of_kind<CreateNodeLinkSet>(), SizeIs(1));
-}
-
-TEST_F(ControllerTest, AnObjectWithoutItsOwnerGetsIt) {
-  publish_web0();
-  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.owners.clear(); });
-  cluster_.settle();
-  ASSERT_THAT(cluster_.object("node-a")->owners, SizeIs(1));
-  EXPECT_EQ(cluster_.object("node-a")->owners.front().uid, cluster_.nodes().at("node-a"));
-}
-
-TEST_F(ControllerTest, APodThatIsGoneIsWithdrawnThenRemovedAndTheObjectStays) {
-  publish_web0();
-  cluster_.remove_pod(kWeb0);
-  cluster_.settle();
-  ASSERT_THAT(cluster_.object("node-a")->spec.sources, SizeIs(1));
-  EXPECT_EQ(cluster_.object("node-a")->spec.sources[0].remove_after,
-            cluster_.now.wall + cluster_.config.linger);
-
-  cluster_.advance(2 * cluster_.config.linger - seconds(1));
-  EXPECT_THAT(cluster_.object("node-a")->spec.sources, SizeIs(1));
-  cluster_.advance(seconds(3));
-  ASSERT_NE(cluster_.object("node-a"), nullptr);
-  EXPECT_THAT(cluster_.object("node-a")->spec.sources, IsEmpty());
-  EXPECT_EQ(writes(), 2U);
-}
-
-TEST_F(ControllerTest, AWallClockThatJumpsAheadRemovesWithinAMinute) {
-  publish_web0();
-  cluster_.remove_pod(kWeb0);
-  cluster_.settle();
-  cluster_.now.wall += std::chrono::hours(1);
-  cluster_.advance(seconds(61));
-  EXPECT_THAT(cluster_.object("node-a")->spec.sources, IsEmpty());
-}
-
-TEST_F(ControllerTest, APodThatMovesToAnotherNodeIsPublishedThere) {
-  publish_web0();
-  cluster_.add_node("node-b");
-  cluster_.remove_pod(kWeb0);
-  cluster_.put_pod(simple_pod().uid("another-uid").on_node("node-b"));
-  cluster_.settle();
-  EXPECT_THAT(live_pods("node-b"), ElementsAre("web-0"));
-  EXPECT_THAT(live_pods("node-a"), IsEmpty());
-}
-
-TEST_F(ControllerTest, AForeignEditOfTheSpecIsPutRight) {
-  publish_web0();
-  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.spec.sources.clear(); });
-  cluster_.settle();
-  EXPECT_THAT(live_pods(), ElementsAre("web-0"));
-}
-
-TEST_F(ControllerTest, AConflictIsAnsweredByReadingAgain) {
-  publish_web0();
-  int failures = 0;
-  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    if (!std::holds_alternative<PutSpec>(effect) || failures++ > 0) return std::nullopt;
-    // Someone else was faster: its version comes by the watch.
-    cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.spec.sources.clear(); });
-    return std::nullopt;
-  };
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(seconds(2));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-  EXPECT_EQ(failures, 2);
-}
-
-TEST_F(ControllerTest, A404OnAWriteCreatesTheObject) {
-  publish_web0();
-  cluster_.hold_events(true);  // the deletion has not been heard of
-  cluster_.remove_object("node-a");
-  cluster_.hold_events(false);
-  cluster_.controller().pod_upserted(pod_named("prod", "web-1").pod(), cluster_.now);
-  cluster_.advance(seconds(2));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-  EXPECT_THAT(cluster_.effects_of_kind<CreateNodeLinkSet>(), SizeIs(1));
-}
-
-TEST_F(ControllerTest, AnAnswerThatIsLostAlthoughTheWriteWasDoneConverges) {
-  publish_web0();
-  int failures = 0;
-  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    if (!std::holds_alternative<PutSpec>(effect) || failures++ > 0) return std::nullopt;
-    return ClusterDouble::Failure{kube_error(KubeErrorKind::kDeadline), true};
-  };
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(seconds(5));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-  EXPECT_EQ(writes(), 1U);
-}
-
-TEST_F(ControllerTest, AnOlderEventDoesNotUndoWhatTheServerHasAnswered) {
-  publish_web0();
-  const NodeLinkSet before = *cluster_.object("node-a");
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.settle();
-  cluster_.effects.clear();
-  cluster_.controller().object_upserted(before, cluster_.now);
-  cluster_.settle();
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-}
-
-TEST_F(ControllerTest, ARestoredServerIsBelievedAfterAWhile) {
-  publish_web0();
-  const NodeLinkSet before = *cluster_.object("node-a");
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.settle();
-  // A backup is restored: same object, an earlier generation, and this is the truth now.
-  cluster_.edit_object("node-a", [&](NodeLinkSet& object) {
-    const std::int64_t generation = before.generation - 1;
-    object.spec = before.spec;
-    object.generation = generation;
-  });
-  cluster_.advance(seconds(35));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-}
-
-TEST_F(ControllerTest, ASourceThatTheServerNamesIsKeptOutAndTheOthersArePublished) {
-  cluster_.add_node("node-a");
-  cluster_.put_pod(simple_pod());
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    const auto* create = std::get_if<CreateNodeLinkSet>(&effect);
-    if (create == nullptr) return std::nullopt;
-    const std::vector<Source>& sources = create->object.spec.sources;
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-      if (sources[i].pod != "web-1") continue;
-      return ClusterDouble::Failure{
-          kube_error(KubeErrorKind::kInvalid,
-                     {{"FieldValueInvalid", "no", "spec.sources[" + std::to_string(i) + "].path"}}),
-          false};
-    }
-    return std::nullopt;
-  };
-  cluster_.sync();
-  cluster_.lead();
-  cluster_.advance(seconds(1));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0"));
-  EXPECT_EQ(cluster_.answers({"prod", "web-1"}).status, "Invalid");
-  EXPECT_THAT(*cluster_.answers({"prod", "web-1"}).message, testing::HasSubstr("RejectedByServer"));
-
-  cluster_.fail_with = nullptr;
-  cluster_.effects.clear();
-  cluster_.advance(minutes(5));
-  EXPECT_EQ(writes(), 0U) << "nothing has changed";
-  cluster_.put_pod(pod_named("prod", "web-1").annotate("loglink/max-depth", "2"));
-  cluster_.settle();
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1")) << "the pod has changed";
-}
-
-TEST_F(ControllerTest, A422ThatNamesNoSourceIsCrdOutdatedAndDropsNothing) {
-  publish_web0();
-  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
-    return ClusterDouble::Failure{
-        kube_error(KubeErrorKind::kInvalid, {{"FieldValueInvalid", "too many", "spec.sources"}}),
-        false};
-  };
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(5));
-  EXPECT_EQ(writes(), 1U) << "it stops rewriting";
-  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 1U);
-  EXPECT_THAT(live_pods(), ElementsAre("web-0"));
-  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked") << "other pods keep their word";
-  EXPECT_THAT(*cluster_.answers({"prod", "web-1"}).message, testing::HasSubstr("CRDOutdated"));
-
-  cluster_.fail_with = nullptr;  // the CRD is replaced; nobody tells us
-  cluster_.advance(minutes(6));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 0U);
-}
-
-TEST_F(ControllerTest, AnAnswerThatStillDiffersIsCrdOutdatedAndNotRewritten) {
-  cluster_.prune = [](NodeLinkSetSpec& spec) {
-    for (Source& source : spec.sources) source.plain_names = false;
-  };
-  cluster_.add_node("node-a");
-  cluster_.put_pod(simple_pod());
-  cluster_.sync();
-  cluster_.lead();
-  cluster_.advance(minutes(5));
-  EXPECT_EQ(writes(), 1U);
-  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 1U);
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(5));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1")) << "what is new is still published";
-  EXPECT_EQ(writes(), 2U);
-  cluster_.agent_answers("node-a");
-  cluster_.settle();
-  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
-}
-
-TEST_F(ControllerTest, LosesTheLeaseAndWritesNothingUntilItLeadsAgain) {
-  publish_web0();
-  cluster_.lose_lease();
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(1));
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-  cluster_.lead();
-  cluster_.settle();
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-}
-
-TEST_F(ControllerTest, TheFenceHoldsWithoutBeingTold) {
-  publish_web0();
-  cluster_.lead(seconds(10));
-  cluster_.settle();
-  cluster_.now.monotonic = cluster_.now.monotonic + seconds(10);
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.settle();
-  EXPECT_THAT(cluster_.effects, IsEmpty());
-}
-
-TEST_F(ControllerTest, AWriteThatWasCancelledByTheFenceIsMadeInTheNextTerm) {
-  publish_web0();
-  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
-    cluster_.lose_lease();
-    return ClusterDouble::Failure{kube_error(KubeErrorKind::kCancelled), false};
-  };
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(1));
-  EXPECT_EQ(writes(), 1U);
-  cluster_.fail_with = nullptr;
-  cluster_.lead();
-  cluster_.settle();
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-}
-
-TEST_F(ControllerTest, FailedWritesBackOffAndObeyRetryAfter) {
-  publish_web0();
-  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
-    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
-    KubeError busy = kube_error(KubeErrorKind::kTooManyRequests);
-    busy.retry_after = seconds(30);
-    return ClusterDouble::Failure{busy, false};
-  };
-  cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(seconds(29));
-  EXPECT_EQ(writes(), 1U);
-  cluster_.advance(minutes(10));
-  EXPECT_LE(writes(), 20U);
-  cluster_.fail_with = nullptr;
-  cluster_.advance(minutes(2));
-  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
-}
-
-TEST_F(ControllerTest, SpecsOfManyNodesGoOutAtFiftyASecond) {
-  for (int i = 0; i < 200; ++i) {
-    const std::string node = "node-" + std::to_string(1000 + i);
-    cluster_.add_node(node);
-    cluster_.put_pod(pod_named("prod", "web-" + std::to_string(i), node));
+TEST(ControllerTest, EveryHistoryConvergesAndThenRests) {
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    History history(seed);
+    history.run(60);
+    history.come_to_rest();
+    history.check();
+    if (testing::Test::HasFailure()) return;
   }
-  cluster_.sync();
-  cluster_.lead();
-  cluster_.settle();
-  EXPECT_EQ(writes(), 50U);
-  cluster_.advance(seconds(1));
-  EXPECT_EQ(writes(), 100U);
-  cluster_.advance(seconds(2));
-  EXPECT_EQ(writes(), 200U);
-}
-
-TEST_F(ControllerTest, OneNodeIsWrittenTwentyTimesAtOnceThenTenTimesASecond) {
-  publish_web0();
-  for (int i = 0; i < 60; ++i) {
-    cluster_.put_pod(pod_named("prod", "more-" + std::to_string(i)));
-    cluster_.settle();
-  }
-  EXPECT_LE(writes(), 20U);
-  EXPECT_GE(writes(), 18U);
-  cluster_.effects.clear();
-  cluster_.advance(seconds(1));
-  EXPECT_THAT(live_pods(), SizeIs(61)) << "what waited goes out together";
-  EXPECT_LE(writes(), 2U);
-}
-
-TEST_F(ControllerTest, RefusedPodsMakeNoObject) {
-  cluster_.add_node("node-a");
-  cluster_.put_pod(PodBuilder().watch("/var/log/app"));
-  cluster_.sync();
-  cluster_.lead();
-  cluster_.settle();
-  EXPECT_EQ(cluster_.object("node-a"), nullptr);
-  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
-}
-
-TEST_F(ControllerTest, FiguresCountWhatIsThere) {
-  publish_web0();
-  cluster_.put_pod(PodBuilder().named("prod", "bad").uid("u").watch("/nowhere"));
-  cluster_.put_pod(PodBuilder().named("prod", "silent").uid("v"));
-  cluster_.settle();
-  const ControllerFigures figures = cluster_.controller().figures();
-  EXPECT_EQ(figures.pods_annotated, 2U);
-  EXPECT_EQ(figures.node_link_sets, 1U);
-  EXPECT_EQ(figures.sources_by_root, (std::map<std::string, std::size_t>{{"kubelet-pods", 1}}));
-  EXPECT_EQ(figures.refusals, (std::map<Reason, std::size_t>{{Reason::kNotOnAVolume, 1}}));
-}
-
-TEST(ControllerStaticPodTest, TwoPodsWithOneIdAreBothRefused) {
-  ControllerConfig config;
-  config.static_pods = true;
-  ClusterDouble cluster(config);
-  cluster.add_node("node-a");
-  const std::string hash = "0123456789abcdef0123456789abcdef";
-  const auto static_pod = [&](const std::string& name) {
-    return simple_pod()
-        .named("prod", name)
-        .uid("uid-of-" + name)
-        .owned_by_node("node-a")
-        .annotate("kubernetes.io/config.mirror", hash)
-        .annotate("kubernetes.io/config.hash", hash);
-  };
-  cluster.put_pod(static_pod("web-node-a"));
-  cluster.sync();
-  cluster.lead();
-  cluster.settle();
-  ASSERT_NE(cluster.object("node-a"), nullptr);
-  EXPECT_EQ(cluster.object("node-a")->spec.sources[0].uid, hash);
-
-  // One that asks for nothing counts too.
-  PodView silent = static_pod("other-node-a");
-  silent.annotations.erase("loglink/watch-dir");
-  cluster.put_pod(silent);
-  cluster.advance(seconds(11));
-  EXPECT_TRUE(cluster.object("node-a")->spec.sources[0].withdrawn());
-  EXPECT_THAT(*cluster.answers({"prod", "web-node-a"}).message, testing::HasSubstr("StaticPod"));
-
-  cluster.remove_pod({"prod", "other-node-a"});
-  cluster.advance(seconds(30));
-  EXPECT_FALSE(cluster.object("node-a")->spec.sources[0].withdrawn());
 }
 
 }  // namespace

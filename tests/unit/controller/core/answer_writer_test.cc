@@ -25,7 +25,7 @@ PodBuilder broken_pod(const std::string& namespace_name = "prod",
       .watch("/x");
 }
 
-class ControllerAnswersTest : public testing::Test {
+class AnswerWriterTest : public testing::Test {
  protected:
   void start() {
     cluster_.add_node("node-a");
@@ -50,7 +50,7 @@ class ControllerAnswersTest : public testing::Test {
   ClusterDouble cluster_;
 };
 
-TEST_F(ControllerAnswersTest, PendingUntilTheAgentAnswersThenLinked) {
+TEST_F(AnswerWriterTest, PendingUntilTheAgentAnswersThenLinked) {
   start();
   cluster_.put_pod(simple_pod());
   cluster_.settle();
@@ -62,7 +62,7 @@ TEST_F(ControllerAnswersTest, PendingUntilTheAgentAnswersThenLinked) {
   EXPECT_EQ(patches(), 2U);
 }
 
-TEST_F(ControllerAnswersTest, PatchesNameTheUid) {
+TEST_F(AnswerWriterTest, PatchesNameTheUid) {
   start();
   cluster_.put_pod(simple_pod());
   cluster_.settle();
@@ -70,7 +70,7 @@ TEST_F(ControllerAnswersTest, PatchesNameTheUid) {
   EXPECT_EQ(cluster_.effects_of_kind<PatchPod>()[0].uid, simple_pod().pod().uid);
 }
 
-TEST_F(ControllerAnswersTest, OtherPodsChangesNeverMoveTheWord) {
+TEST_F(AnswerWriterTest, OtherPodsChangesNeverMoveTheWord) {
   publish_web0();
   for (int i = 0; i < 3; ++i) {
     cluster_.put_pod(
@@ -81,7 +81,7 @@ TEST_F(ControllerAnswersTest, OtherPodsChangesNeverMoveTheWord) {
   for (const PatchPod& patch : cluster_.effects_of_kind<PatchPod>()) EXPECT_NE(patch.pod, kWeb0);
 }
 
-TEST_F(ControllerAnswersTest, ItsOwnChangeIsPendingUntilItsGenerationIsObserved) {
+TEST_F(AnswerWriterTest, ItsOwnChangeIsPendingUntilItsGenerationIsObserved) {
   publish_web0();
   cluster_.put_pod(simple_pod().watch("/var/log/app/sub"));
   cluster_.settle();
@@ -95,7 +95,7 @@ TEST_F(ControllerAnswersTest, ItsOwnChangeIsPendingUntilItsGenerationIsObserved)
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
 }
 
-TEST_F(ControllerAnswersTest, AnEntryForAnotherUidDoesNotCount) {
+TEST_F(AnswerWriterTest, AnEntryForAnotherUidDoesNotCount) {
   start();
   cluster_.put_pod(simple_pod());
   cluster_.settle();
@@ -107,7 +107,7 @@ TEST_F(ControllerAnswersTest, AnEntryForAnotherUidDoesNotCount) {
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
 }
 
-TEST_F(ControllerAnswersTest, SaysAfterAMinuteThatNoAgentAnswers) {
+TEST_F(AnswerWriterTest, SaysAfterAMinuteThatNoAgentAnswers) {
   start();
   cluster_.put_pod(simple_pod());
   cluster_.advance(seconds(59));
@@ -127,7 +127,7 @@ TEST_F(ControllerAnswersTest, SaysAfterAMinuteThatNoAgentAnswers) {
   EXPECT_EQ(cluster_.answers(kWeb0), (PodAnswers{"Linked", "1", std::nullopt}));
 }
 
-TEST_F(ControllerAnswersTest, AnUnboundPodGetsItsRefusalsAlready) {
+TEST_F(AnswerWriterTest, AnUnboundPodGetsItsRefusalsAlready) {
   start();
   cluster_.put_pod(broken_pod().on_node(""));
   cluster_.settle();
@@ -138,7 +138,7 @@ TEST_F(ControllerAnswersTest, AnUnboundPodGetsItsRefusalsAlready) {
   EXPECT_EQ(patches(), 1U) << "the same answer is not written again";
 }
 
-TEST_F(ControllerAnswersTest, AnswersGoWithTheRequest) {
+TEST_F(AnswerWriterTest, AnswersGoWithTheRequest) {
   publish_web0();
   PodView pod = simple_pod();
   pod.annotations.erase("loglink/watch-dir");
@@ -150,7 +150,7 @@ TEST_F(ControllerAnswersTest, AnswersGoWithTheRequest) {
   EXPECT_EQ(patches(), 1U);
 }
 
-TEST_F(ControllerAnswersTest, AForeignEditOfAnAnswerIsPutRight) {
+TEST_F(AnswerWriterTest, AForeignEditOfAnAnswerIsPutRight) {
   publish_web0();
   cluster_.advance(seconds(30));
   cluster_.put_pod(simple_pod().annotate("loglink/status", "Perfect"));
@@ -158,7 +158,7 @@ TEST_F(ControllerAnswersTest, AForeignEditOfAnAnswerIsPutRight) {
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
 }
 
-TEST_F(ControllerAnswersTest, AnOldEventAfterAPatchCausesNoSecondPatch) {
+TEST_F(AnswerWriterTest, AnOldEventAfterAPatchCausesNoSecondPatch) {
   start();
   const PodView before = simple_pod();
   cluster_.put_pod(before);
@@ -177,7 +177,7 @@ TEST_F(ControllerAnswersTest, AnOldEventAfterAPatchCausesNoSecondPatch) {
   EXPECT_EQ(patches(), 0U);
 }
 
-TEST_F(ControllerAnswersTest, ACountAloneIsWrittenOnceAMinute) {
+TEST_F(AnswerWriterTest, ACountAloneIsWrittenOnceAMinute) {
   publish_web0(1);
   for (int links = 2; links < 30; ++links) {
     cluster_.advance(seconds(1));
@@ -195,14 +195,14 @@ TEST_F(ControllerAnswersTest, ACountAloneIsWrittenOnceAMinute) {
   EXPECT_EQ(patches(), 2U);
 }
 
-TEST_F(ControllerAnswersTest, AChangedWordIsWrittenAtOnce) {
+TEST_F(AnswerWriterTest, AChangedWordIsWrittenAtOnce) {
   publish_web0();
   cluster_.agent_answers("node-a", 2, "ReadError", "cannot read it");
   cluster_.settle();
   EXPECT_EQ(patches(), 1U);
 }
 
-TEST_F(ControllerAnswersTest, APodHasThreeChangesAtOnceThenOnePerTenSeconds) {
+TEST_F(AnswerWriterTest, APodHasThreeChangesAtOnceThenOnePerTenSeconds) {
   start();
   cluster_.put_pod(broken_pod());
   cluster_.settle();
@@ -218,7 +218,7 @@ TEST_F(ControllerAnswersTest, APodHasThreeChangesAtOnceThenOnePerTenSeconds) {
   EXPECT_EQ(patches(), 4U);
 }
 
-TEST_F(ControllerAnswersTest, PatchesGoOutAtTwentyASecondNamespacesInTurn) {
+TEST_F(AnswerWriterTest, PatchesGoOutAtTwentyASecondNamespacesInTurn) {
   start();
   for (int i = 0; i < 100; ++i) cluster_.put_pod(broken_pod("busy", "web-" + std::to_string(i)));
   cluster_.put_pod(broken_pod("calm", "only"));
@@ -231,7 +231,7 @@ TEST_F(ControllerAnswersTest, PatchesGoOutAtTwentyASecondNamespacesInTurn) {
   EXPECT_EQ(patches(), 101U);
 }
 
-TEST_F(ControllerAnswersTest, AWrongUidDropsThePatchUntilThePodChanges) {
+TEST_F(AnswerWriterTest, AWrongUidDropsThePatchUntilThePodChanges) {
   start();
   PodView old = simple_pod();
   cluster_.put_pod(simple_pod().uid("the-new-one"));
@@ -243,14 +243,14 @@ TEST_F(ControllerAnswersTest, AWrongUidDropsThePatchUntilThePodChanges) {
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
 }
 
-TEST_F(ControllerAnswersTest, AGonePodDropsThePatch) {
+TEST_F(AnswerWriterTest, AGonePodDropsThePatch) {
   start();
   cluster_.controller().pod_upserted(simple_pod(), cluster_.now);
   cluster_.advance(minutes(10));
   EXPECT_EQ(patches(), 1U);
 }
 
-TEST_F(ControllerAnswersTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
+TEST_F(AnswerWriterTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
   start();
   cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
     if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
@@ -266,7 +266,7 @@ TEST_F(ControllerAnswersTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
             1);
 }
 
-TEST_F(ControllerAnswersTest, AChangeForTheWorseIsAWarningEvent) {
+TEST_F(AnswerWriterTest, AChangeForTheWorseIsAWarningEvent) {
   publish_web0();
   cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
   cluster_.settle();
@@ -287,7 +287,7 @@ TEST_F(ControllerAnswersTest, AChangeForTheWorseIsAWarningEvent) {
   EXPECT_EQ(events(), 1U) << "no Event for the better";
 }
 
-TEST_F(ControllerAnswersTest, TheSameTroubleAgainIsASeries) {
+TEST_F(AnswerWriterTest, TheSameTroubleAgainIsASeries) {
   publish_web0();
   for (int i = 0; i < 3; ++i) {
     cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
@@ -304,7 +304,7 @@ TEST_F(ControllerAnswersTest, TheSameTroubleAgainIsASeries) {
   EXPECT_THAT(cluster_.events, SizeIs(1));
 }
 
-TEST_F(ControllerAnswersTest, ANewLeaderCountsAPredecessorsEventOn) {
+TEST_F(AnswerWriterTest, ANewLeaderCountsAPredecessorsEventOn) {
   publish_web0();
   cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
   cluster_.advance(minutes(1));
@@ -317,7 +317,7 @@ TEST_F(ControllerAnswersTest, ANewLeaderCountsAPredecessorsEventOn) {
   EXPECT_EQ(cluster_.events.begin()->second, 2);
 }
 
-TEST_F(ControllerAnswersTest, EventsThatCannotBeWrittenAreGivenUp) {
+TEST_F(AnswerWriterTest, EventsThatCannotBeWrittenAreGivenUp) {
   start();
   cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
     if (!std::holds_alternative<CreateEvent>(effect)) return std::nullopt;
@@ -330,7 +330,7 @@ TEST_F(ControllerAnswersTest, EventsThatCannotBeWrittenAreGivenUp) {
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
 }
 
-TEST_F(ControllerAnswersTest, APodWithTooManyAnnotationsGetsEventsOnly) {
+TEST_F(AnswerWriterTest, APodWithTooManyAnnotationsGetsEventsOnly) {
   start();
   PodView pod = broken_pod();
   pod.annotation_count = 254;  // 257 with our three
@@ -344,7 +344,7 @@ TEST_F(ControllerAnswersTest, APodWithTooManyAnnotationsGetsEventsOnly) {
   EXPECT_EQ(patches(), 1U);
 }
 
-TEST_F(ControllerAnswersTest, AFinishedPodKeepsItsLastWord) {
+TEST_F(AnswerWriterTest, AFinishedPodKeepsItsLastWord) {
   publish_web0();
   cluster_.put_pod(simple_pod().phase("Succeeded"));
   cluster_.settle();

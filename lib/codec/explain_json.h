@@ -1,0 +1,29 @@
+// What `loglink-controller explain -o json` prints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/model/node_link_set.h"
+
+namespace loglink {
+
+struct ExplainedRefusal {
+  std::string watch_dir;
+  std::string reason;
+  std::string message;
+};
+
+struct ExplainedPodText {
+  std::string namespace_name;
+  std::string pod;
+  std::string status;
+  std::string message;
+  std::vector<ExplainedRefusal> refusals;
+};
+
+// {"nodeLinkSets": [...], "pods": [...]}; bytes that are no UTF-8 are replaced.
+std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
+                                const std::vector<ExplainedPodText>& pods);
+
+}  // namespace loglink

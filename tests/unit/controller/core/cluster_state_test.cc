@@ -1,0 +1,138 @@
+#include "controller/core/cluster_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/controller/core/pod_builder.h"
+
+namespace loglink {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const ObjectKey kWeb0{"prod", "web-0"};
+const MonotonicTime kNow{seconds(1000)};
+
+NodeLinkSet object_of(const std::string& node, std::int64_t generation,
+                      std::vector<Source> sources = {}) {
+  NodeLinkSet object;
+  object.name = node;
+  object.uid = "object-uid";
+  object.generation = generation;
+  object.resource_version = std::to_string(generation);
+  object.spec.sources = std::move(sources);
+  return object;
+}
+
+TEST(ClusterStateTest, ANewPodMakesItsNodeDirty) {
+  ClusterState state{ControllerConfig{}};
+  const Dirty dirty = state.upsert_pod(simple_pod());
+  EXPECT_THAT(dirty.specs, ElementsAre("node-a"));
+  EXPECT_THAT(dirty.answers, ElementsAre("node-a"));
+  ASSERT_NE(state.find_resolved(kWeb0), nullptr);
+  EXPECT_THAT(state.find_resolved(kWeb0)->resolution.sources, SizeIs(1));
+}
+
+TEST(ClusterStateTest, AnAnswerOnAPodMakesNoSpecDirty) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  const Dirty dirty = state.upsert_pod(simple_pod().annotate("loglink/status", "Linked"));
+  EXPECT_THAT(dirty.specs, IsEmpty());
+  EXPECT_THAT(dirty.answers, ElementsAre("node-a"));
+}
+
+TEST(ClusterStateTest, PodsWithoutAnyAnnotationOfOursAreNotKept) {
+  ClusterState state{ControllerConfig{}};
+  EXPECT_THAT(state.upsert_pod(PodBuilder()).specs, IsEmpty());
+  EXPECT_THAT(state.pods(), IsEmpty());
+  state.upsert_pod(simple_pod());
+  EXPECT_THAT(state.upsert_pod(PodBuilder()).specs, ElementsAre("node-a"));
+  EXPECT_THAT(state.pods(), IsEmpty());
+}
+
+TEST(ClusterStateTest, APodThatIsBoundLeavesTheUnboundOnes) {
+  ClusterState state{ControllerConfig{}};
+  EXPECT_THAT(state.upsert_pod(simple_pod().on_node("")).specs, IsEmpty());
+  EXPECT_THAT(state.upsert_pod(simple_pod()).specs, ElementsAre("node-a"));
+  EXPECT_THAT(state.nodes().at("").pods, IsEmpty());
+  EXPECT_THAT(state.nodes().at("node-a").pods, SizeIs(1));
+}
+
+TEST(ClusterStateTest, APodOfTheSameNameIsAnotherPod) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  state.find_pod(kWeb0)->told = PodAnswers{"Linked", "1", std::nullopt};
+  state.upsert_pod(simple_pod().uid("another"));
+  EXPECT_EQ(state.find_pod(kWeb0)->told, std::nullopt);
+  EXPECT_THAT(state.nodes().at("node-a").pods, SizeIs(1));
+}
+
+TEST(ClusterStateTest, AReplacementDeletesWhatIsNotInIt) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  state.upsert_pod(simple_pod().named("prod", "web-1").uid("u1").on_node("node-b"));
+  const Dirty dirty = state.replace_pods({simple_pod()});
+  EXPECT_THAT(dirty.specs, ElementsAre("node-b"));
+  EXPECT_THAT(state.pods(), SizeIs(1));
+
+  state.replace_objects({object_of("node-a", 1), object_of("node-b", 1)}, kNow);
+  EXPECT_THAT(state.replace_objects({object_of("node-a", 1)}, kNow).specs, ElementsAre("node-b"));
+  EXPECT_FALSE(state.nodes().at("node-b").object);
+}
+
+TEST(ClusterStateTest, AStatusMakesAnswersDirtyOnly) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_object(object_of("node-a", 1), kNow);
+  NodeLinkSet answered = object_of("node-a", 1);
+  answered.status.observed_generation = 1;
+  const Dirty dirty = state.upsert_object(answered, kNow);
+  EXPECT_THAT(dirty.specs, IsEmpty());
+  EXPECT_THAT(dirty.answers, ElementsAre("node-a"));
+}
+
+TEST(ClusterStateTest, TheGenerationThatBroughtAPodsSourcesIsRemembered) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  const std::vector<Source> sources = state.find_resolved(kWeb0)->resolution.sources;
+  state.upsert_object(object_of("node-a", 4), kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 0) << "not seen being written";
+  state.upsert_object(object_of("node-a", 5, sources), kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 5);
+  std::vector<Source> finished = sources;
+  finished[0].finished = true;
+  state.upsert_object(object_of("node-a", 6, finished), kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 5) << "ending asks for nothing else";
+}
+
+TEST(ClusterStateTest, AnOlderGenerationIsHeldBackUntilTheAnswerIsDistrusted) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_object(object_of("node-a", 1), kNow);
+  state.adopt_written(object_of("node-a", 2), kNow);
+  state.upsert_object(object_of("node-a", 1), kNow + seconds(1));
+  EXPECT_EQ(state.nodes().at("node-a").object->generation, 2);
+  state.distrust_answer(*state.find_node("node-a"));
+  EXPECT_EQ(state.nodes().at("node-a").object->generation, 1);
+}
+
+TEST(ClusterStateTest, AnAnswerOlderThanTheWatchIsNotTaken) {
+  ClusterState state{ControllerConfig{}};
+  NodeLinkSet newer = object_of("node-a", 2);
+  newer.status.links = 7;
+  state.upsert_object(newer, kNow);
+  state.adopt_written(object_of("node-a", 2), kNow);
+  EXPECT_EQ(state.nodes().at("node-a").object->status.links, 7);
+}
+
+TEST(ClusterStateTest, NodesThatAreOfNoUseAreForgotten) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  state.delete_pod(kWeb0);
+  state.forget_if_empty("node-a");
+  EXPECT_THAT(state.nodes(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace loglink
