@@ -53,6 +53,7 @@ class NodeLinkSetSession final : private ListWatchListener<NodeLinkSet> {
   void on_deleted(const ObjectKey& key, const std::string& uid) override;
   void on_trouble(const std::optional<KubeError>& error) override;
   void on_restart(std::string_view reason) override;
+  void on_wakeup() override { wake_(); }
 
   // The object as the API has it now.
   void adopt(NodeLinkSet object, const Now& now);

@@ -124,6 +124,7 @@ class ControllerLoop::Listener final : public ListWatchListener<T> {
     loop_.restarted(part_, reason);
     loop_.wake_();
   }
+  void on_wakeup() override { loop_.wake_(); }
 
  private:
   ControllerLoop& loop_;

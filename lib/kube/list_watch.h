@@ -36,6 +36,8 @@ class ListWatchListener {
   virtual void on_trouble(const std::optional<KubeError>& error) = 0;
   // A stream ended and another follows; the label of loglink_watch_restarts_total.
   virtual void on_restart(std::string_view /*reason*/) {}
+  // next_wakeup() became earlier, and no other callback told so.
+  virtual void on_wakeup() {}
 };
 
 // An object's state never goes back to an older resourceVersion, except when the whole is replaced.
@@ -105,6 +107,7 @@ class ListWatch final : public WatchDriver {
     listener_.on_trouble(error);
   }
   void restarted(std::string_view reason) override { listener_.on_restart(reason); }
+  void wakeup_changed() override { listener_.on_wakeup(); }
 
   // Objects that do not concern us are not even remembered: in a big cluster they are most.
   void collect(Decoded<T> object) {

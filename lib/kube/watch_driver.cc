@@ -56,6 +56,7 @@ void WatchDriver::on_head(const StreamHead& head) {
   stream_->head = head;
   if (head.status != 200) return;
   reflector_.good_answer(clock_.now().monotonic);
+  if (reflector_.settles_at() != MonotonicTime::never()) wakeup_changed();
 }
 
 void WatchDriver::on_data(std::string_view bytes) {
@@ -117,8 +118,8 @@ void WatchDriver::on_end(std::optional<KubeError> error) {
     fail_stream(cut, now);
   } else {
     stream_.reset();
-    restarted("Ended");
     apply(reflector_.watch_ended_cleanly(now));
+    restarted("Ended");
     tell_trouble();
   }
 }
@@ -147,8 +148,8 @@ void WatchDriver::end_page(MonotonicTime now) {
 
 void WatchDriver::fail_stream(const KubeError& error, MonotonicTime now) {
   stream_.reset();
-  restarted(to_string(error.kind));
   apply(reflector_.failed(error, now));
+  restarted(to_string(error.kind));
   tell_trouble();
 }
 

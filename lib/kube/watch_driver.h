@@ -69,6 +69,8 @@ class WatchDriver : private StreamHandler {
   virtual void trouble_changed(const std::optional<KubeError>& error) = 0;
   // A stream ended and another follows: "Ended" or the name of a KubeErrorKind.
   virtual void restarted(std::string_view reason) = 0;
+  // next_wakeup() became earlier outside of tick(), and nothing else is told.
+  virtual void wakeup_changed() = 0;
 
   Reflector& reflector() { return reflector_; }
 

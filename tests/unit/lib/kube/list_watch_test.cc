@@ -158,6 +158,7 @@ class ListWatchTest : public testing::Test, public ListWatchListener<std::string
     log_.push_back(error ? "trouble " + error->message : "well");
   }
   void on_restart(std::string_view reason) override { restarts_.emplace_back(reason); }
+  void on_wakeup() override { ++wakeups_; }
 
   // What the listener heard since it was asked last.
   Log heard() { return std::exchange(log_, {}); }
@@ -182,6 +183,7 @@ class ListWatchTest : public testing::Test, public ListWatchListener<std::string
   std::optional<ListWatch<std::string>> list_watch_;
   Log log_;
   Log restarts_;
+  int wakeups_ = 0;
 };
 
 TEST_F(ListWatchTest, HandsOverTheInitialSetInWholeAtItsBookmark) {
@@ -434,7 +436,9 @@ TEST_F(ListWatchTest, ASilentWatchIsWellAfterASecond) {
   transport_.fail(Kind::kRefused);
   wait_over();
   heard();
+  EXPECT_EQ(wakeups_, 0);
   transport_.head();
+  EXPECT_EQ(wakeups_, 1);
   EXPECT_EQ(list_watch_->next_wakeup(), clock_.now().monotonic + seconds(1));
   clock_.advance(milliseconds(500));
   list_watch_->tick(clock_.now());
