@@ -206,13 +206,13 @@ TEST_F(AgentRules, AFileRenamedAwayThatDoesNotGrowStaysRotated) {
 }
 
 TEST_F(AgentRules, AReusedInodeNumberIsANewFileOnceItsFormerFileWasDeleted) {
+  write("parents.txt");
   world.files.set_next_inode(5000);
   write("a.log");
   desire_web();
   remove("a.log");
   world.settle();
   world.files.set_next_inode(5000);  // in the same tick of the clock: the same birth time, too
-  // The parents exist, so that the next node is the file.
   write("b.log");
   world.settle();
   EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
@@ -378,6 +378,21 @@ TEST_F(AgentRules, TheOwnerOfASharedFileIsNotNamedAcrossNamespaces) {
   }
 }
 
+TEST_F(AgentRules, WhoWaitsForASharedFileGetsItWhenItsHoldersTimeIsUp) {
+  world.files.write_file(kApps, "shared/a.log");
+  Source holder = host_source("web-1", "shared");
+  world.desire({holder});
+  world.settle();
+  world.desire({withdrawn(holder, world.now.wall + 5min), host_source("web-0", "shared")});
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre("web-1_prod_app-a.log"));
+  world.turn_clock(5min + 1s);
+  const std::uint64_t plans = world.agent().counters().plans;
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  EXPECT_EQ(world.agent().counters().plans, plans + 1);
+}
+
 // Rule 7.
 
 TEST_F(AgentRules, WithoutADesiredSetNothingChanges) {
@@ -495,6 +510,17 @@ TEST_F(AgentRules, ATreeThatIsMadeInOneGoIsFoundToItsDepth) {
   world.settle();
   EXPECT_THAT(world.link_names(), SizeIs(1));
   EXPECT_THAT(*world.link_names().begin(), HasSubstr("web-0_prod_app-f-"));
+}
+
+TEST_F(AgentRules, WaitingForADirectoryEndsWhenItIsThere) {
+  desire_web();
+  EXPECT_EQ(world.files.watch_count(), 1U);  // the nearest parent that exists
+  write("a.log");
+  world.settle();
+  EXPECT_EQ(world.files.watch_count(), 1U);  // the directory itself
+  world.desire({});
+  world.pass(1s);
+  EXPECT_EQ(world.files.watch_count(), 0U);
 }
 
 TEST_F(AgentRules, ASourceThatFloodsLosesItsWatchAndIsLookedAtOnceASecond) {
