@@ -213,18 +213,18 @@ TEST(EncodeNodeLinkSetTest, AStatusComesBackAsItWasWithoutTheSpec) {
 
 TEST(EncodeNodeLinkSetTest, FieldsAreNamedAsInTheApi) {
   const json body = json::parse(encode_node_link_set(full_set()));
-  EXPECT_EQ(body["apiVersion"], "loglink.io/v1alpha1");
-  EXPECT_EQ(body["kind"], "NodeLinkSet");
-  EXPECT_EQ(body["metadata"]["resourceVersion"], "77");
-  EXPECT_EQ(body["metadata"]["ownerReferences"][0]["kind"], "Node");
-  EXPECT_FALSE(body["metadata"].contains("managedFields"));
+  EXPECT_EQ(body.at("apiVersion"), "loglink.io/v1alpha1");
+  EXPECT_EQ(body.at("kind"), "NodeLinkSet");
+  EXPECT_EQ(body.at("metadata").at("resourceVersion"), "77");
+  EXPECT_EQ(body.at("metadata").at("ownerReferences")[0]["kind"], "Node");
+  EXPECT_FALSE(body.at("metadata").contains("managedFields"));
   EXPECT_FALSE(body.contains("status"));
-  const json& source = body["spec"]["sources"][0];
-  EXPECT_EQ(source["requires"], json({"deep-links"}));
-  EXPECT_EQ(source["removeAfter"], "2026-01-02T04:04:05Z");
-  EXPECT_EQ(source["maxDepth"], 3);
-  EXPECT_EQ(source["plainNames"], true);
-  const json& plain = body["spec"]["sources"][1];
+  const json& source = body.at("spec").at("sources")[0];
+  EXPECT_EQ(source.at("requires"), json({"deep-links"}));
+  EXPECT_EQ(source.at("removeAfter"), "2026-01-02T04:04:05Z");
+  EXPECT_EQ(source.at("maxDepth"), 3);
+  EXPECT_EQ(source.at("plainNames"), true);
+  const json& plain = body.at("spec").at("sources")[1];
   for (const char* absent : {"removeAfter", "since", "requires", "exclude"}) {
     EXPECT_FALSE(plain.contains(absent)) << absent;
   }
@@ -259,8 +259,8 @@ TEST(LeaseTest, ARecordedLeaseAndBack) {
   expected.renewed = *parse_time("2026-11-22T08:00:02.123456Z");
   EXPECT_EQ(*lease, expected);
   const std::string body = encode_lease(*lease);
-  EXPECT_EQ(json::parse(body)["spec"]["acquireTime"], "2026-11-22T08:00:00.000000Z");
-  EXPECT_EQ(json::parse(body)["spec"]["renewTime"], "2026-11-22T08:00:02.123456Z");
+  EXPECT_EQ(json::parse(body).at("spec").at("acquireTime"), "2026-11-22T08:00:00.000000Z");
+  EXPECT_EQ(json::parse(body).at("spec").at("renewTime"), "2026-11-22T08:00:02.123456Z");
   EXPECT_EQ(decode_lease(body), expected);
 }
 
@@ -270,8 +270,8 @@ TEST(LeaseTest, AReleasedLeaseHasNoHolder) {
   lease.name = "l";
   lease.transitions = 4;
   const json body = json::parse(encode_lease(lease));
-  EXPECT_EQ(body["spec"], json::parse(R"({"leaseTransitions":4})"));
-  EXPECT_EQ(body["metadata"], json::parse(R"({"name":"l","namespace":"n"})"));
+  EXPECT_EQ(body.at("spec"), json::parse(R"({"leaseTransitions":4})"));
+  EXPECT_EQ(body.at("metadata"), json::parse(R"({"name":"l","namespace":"n"})"));
   const auto back = decode_lease(R"({"metadata":{"name":"l","namespace":"n"},"spec":{
       "holderIdentity":null,"leaseTransitions":4}})");
   EXPECT_EQ(back, lease);
