@@ -68,8 +68,6 @@ Json condition_to_json(const Condition& condition) {
           {"lastTransitionTime", format_time(condition.last_transition)}};
 }
 
-}  // namespace
-
 Json spec_to_json(const NodeLinkSetSpec& spec) {
   Json sources = Json::array();
   for (const Source& source : spec.sources) sources.push_back(source_to_json(source));
@@ -97,9 +95,19 @@ Json head_to_json(const NodeLinkSet& object) {
           {"metadata", metadata_to_json(object)}};
 }
 
+}  // namespace
+
 std::string encode_node_link_set(const NodeLinkSet& object) {
   Json json = head_to_json(object);
   json["spec"] = spec_to_json(object.spec);
+  return to_text(json);
+}
+
+std::string encode_whole_node_link_set(const NodeLinkSet& object) {
+  Json json = head_to_json(object);
+  if (object.generation != 0) json["metadata"]["generation"] = object.generation;
+  json["spec"] = spec_to_json(object.spec);
+  if (object.status != NodeLinkSetStatus{}) json["status"] = status_to_json(object.status);
   return to_text(json);
 }
 

@@ -1,15 +1,13 @@
-// Parts of a NodeLinkSet as JSON trees, for API bodies and for what people read. For this library
-// only.
+// For this library only.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <string>
 
 #include "lib/model/node_link_set.h"
 
 namespace loglink {
 
-nlohmann::json head_to_json(const NodeLinkSet& object);  // apiVersion, kind, metadata
-nlohmann::json spec_to_json(const NodeLinkSetSpec& spec);
-nlohmann::json status_to_json(const NodeLinkSetStatus& status);
+// Spec and, unless it says nothing, status in one JSON object, as a GET would answer.
+std::string encode_whole_node_link_set(const NodeLinkSet& object);
 
 }  // namespace loglink

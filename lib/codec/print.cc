@@ -12,13 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json to_json(const NodeLinkSet& object) {
-  Json json = head_to_json(object);
-  if (object.generation != 0) json["metadata"]["generation"] = object.generation;
-  json["spec"] = spec_to_json(object.spec);
-  if (object.status != NodeLinkSetStatus{}) json["status"] = status_to_json(object.status);
-  return json;
-}
+Json to_json(const NodeLinkSet& object) { return Json::parse(encode_whole_node_link_set(object)); }
 
 bool is_printable_ascii(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });

@@ -110,10 +110,25 @@ TEST(Layers, LibrariesAndSystemHeadersStayWhereTheyBelong) {
 TEST(Layers, HeavyLibrariesStayOutOfHeaders) {
   static const std::regex kHeavy(
       "(boost|cpprest|pplx|nlohmann|spdlog|prometheus|yaml-cpp|CLI)/.*|simdjson.*");
+  // What the decoders share among themselves; no other layer may include it.
+  static const std::string kInsideCodec = "lib/codec/json_reader.h";
   for (const SourceFile& file : source_files({"lib", "agent", "controller"}, {".h"})) {
+    if (file.path == kInsideCodec) continue;
     for (const Include& include : includes_of(file)) {
       EXPECT_FALSE(!include.quoted && std::regex_match(include.path, kHeavy))
           << file.path << ":" << include.line << " includes <" << include.path << ">";
+    }
+  }
+}
+
+TEST(Layers, InternalHeadersOfTheDecodersStayInside) {
+  static const std::set<std::string> kInternal = {
+      "lib/codec/decode_object.h", "lib/codec/encode_object.h", "lib/codec/json_reader.h",
+      "lib/codec/strict_map.h",    "lib/codec/yaml_scalar.h",   "lib/codec/yaml_tree.h"};
+  for (const SourceFile& file : source_files({"lib", "agent", "controller"})) {
+    if (layer_of(file.path) == "lib/codec") continue;
+    for (const Include& include : includes_of(file)) {
+      EXPECT_EQ(kInternal.count(include.path), 0U) << file.path << ":" << include.line;
     }
   }
 }
