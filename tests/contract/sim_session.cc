@@ -7,10 +7,7 @@ namespace {
 // Time passes only when nothing is due.
 class SimWorld final : public Clock {
  public:
-  SimWorld() : sim(options(), 7) {
-    now_.wall = WallTime(std::chrono::seconds(1'790'000'000));
-    now_.monotonic = {std::chrono::seconds(1000)};
-    sim.step(now_);
+  SimWorld() {
     fakes::SimNetwork network;
     network.delay_max = std::chrono::milliseconds(5);
     network.split = 300;
@@ -32,8 +29,6 @@ class SimWorld final : public Clock {
     return true;
   }
 
-  fakes::SimKube sim;
-
  private:
   static fakes::FakeKubeOptions options() {
     fakes::FakeKubeOptions result;
@@ -41,7 +36,10 @@ class SimWorld final : public Clock {
     return result;
   }
 
-  Now now_{};
+  Now now_{{std::chrono::seconds(1000)}, WallTime(std::chrono::seconds(1'790'000'000))};
+
+ public:
+  fakes::SimKube sim{options(), 7, now_};
 };
 
 class SimStream final : public OpenStream, public StreamHandler {

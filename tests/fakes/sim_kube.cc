@@ -91,8 +91,8 @@ void SimKubeClient::send(UnaryRequest request, std::function<void(UnaryResult)> 
   exchanges_.emplace(id, std::move(exchange));
 }
 
-SimKube::SimKube(FakeKubeOptions options, std::uint64_t seed)
-    : server_(std::move(options)), random_(seed) {}
+SimKube::SimKube(FakeKubeOptions options, std::uint64_t seed, Now start)
+    : server_(std::move(options)), random_(seed), now_(start) {}
 
 SimKube::~SimKube() = default;
 
@@ -303,7 +303,7 @@ bool SimKube::step(Now now) {
       due.push_back([this, client, one = stream.get()] { stream_step(*client, *one); });
     }
     for (auto& [id, exchange] : client->exchanges_) {
-      if (now.monotonic < exchange->due) continue;
+      if (now_.monotonic < exchange->due) continue;
       due.push_back([this, client, one = exchange.get()] { exchange_step(*client, *one); });
     }
   }

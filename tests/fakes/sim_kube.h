@@ -59,7 +59,8 @@ class SimKubeClient final : public StreamTransport, public UnaryClient {
 
 class SimKube {
  public:
-  SimKube(FakeKubeOptions options, std::uint64_t seed);
+  // `start` is the time until the first step(); timeouts of what is opened before count from it.
+  SimKube(FakeKubeOptions options, std::uint64_t seed, Now start = {});
   ~SimKube();
   SimKube(const SimKube&) = delete;
   SimKube& operator=(const SimKube&) = delete;
@@ -105,7 +106,7 @@ class SimKube {
   SeededRandom random_;
   SimNetwork network_;
   FaultPlan faults_;
-  Now now_{};
+  Now now_;  // as step() was last told
   std::uint64_t last_id_ = 0;
   std::vector<SimKubeClient*> clients_;
   Counts counts_;
