@@ -1,0 +1,384 @@
+// The loop that production runs, on the simulated API: one thread, one seed, hostile network.
+#include "controller/shell/controller_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "controller/shell/drain_loop.h"
+#include "lib/base/time_text.h"
+#include "tests/fakes/sim_kube.h"
+
+namespace loglink {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+const std::string kPods = "/api/v1/namespaces/prod/pods";
+const std::string kObjects = "/apis/loglink.io/v1alpha1/nodelinksets";
+const std::string kLease =
+    "/apis/coordination.k8s.io/v1/namespaces/loglink-system/leases/loglink-controller";
+
+class HandClock final : public Clock {
+ public:
+  [[nodiscard]] Now now() const override { return now_; }
+  void advance_to(MonotonicTime time) {
+    if (time <= now_.monotonic) return;
+    now_.wall += time - now_.monotonic;
+    now_.monotonic = time;
+  }
+
+ private:
+  Now now_{MonotonicTime{std::chrono::hours(1)}, parse_time("2026-01-02T04:00:00Z").value()};
+};
+
+// One process: crash() leaves nothing of it but what the server has.
+class Process {
+ public:
+  Process(fakes::SimKube& kube, const HandClock& clock, std::uint64_t seed, std::string name)
+      : kube_(kube), clock_(clock), random_(seed), name_(std::move(name)) {
+    start();
+  }
+  void start() {
+    client_ = kube_.connect("admin-token", clock_);
+    loop_ = std::make_unique<ControllerLoop>(
+        config(), name_ + std::to_string(++starts_),
+        ControllerPorts{*client_, *client_, *client_, clock_, random_},
+        [this](const Remark& remark) {
+          log += remark.message + "\n";
+          for (const auto& [key, value] : remark.fields) log += "  " + key + "=" + value + "\n";
+        },
+        [this] { awake_ = true; });
+    loop_->start();
+  }
+  void crash() {
+    loop_.reset();
+    client_.reset();
+  }
+  [[nodiscard]] bool running() const { return loop_ != nullptr; }
+  // True when there was something to do.
+  bool step() {
+    if (!loop_ || (!awake_ && loop_->next_wakeup() > clock_.now().monotonic)) return false;
+    awake_ = false;
+    loop_->step();
+    return true;
+  }
+  [[nodiscard]] MonotonicTime next_wakeup() const {
+    return loop_ ? loop_->next_wakeup() : MonotonicTime::never();
+  }
+  ControllerLoop& loop() { return *loop_; }
+  std::string log;
+
+ private:
+  static ControllerConfig config() {
+    ControllerConfig config;
+    config.linger = seconds(20);
+    return config;
+  }
+
+  fakes::SimKube& kube_;
+  const HandClock& clock_;
+  SeededRandom random_;
+  const std::string name_;
+  int starts_ = 0;
+  bool awake_ = false;
+  std::unique_ptr<fakes::SimKubeClient> client_;
+  std::unique_ptr<ControllerLoop> loop_;
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed, fakes::FakeKubeOptions options = {})
+      : kube({options}, seed), random(seed) {
+    create("/api/v1/namespaces", {{"metadata", {{"name", "prod"}}}});
+    create("/api/v1/namespaces", {{"metadata", {{"name", "loglink-system"}}}});
+    for (const std::string node : {"node-0", "node-1"}) {
+      create("/api/v1/nodes", {{"metadata", {{"name", node}}}});
+    }
+    kube.step(clock.now());  // tells it the time, before anyone sets a deadline by it
+  }
+
+  fakes::FakeResponse request(const std::string& method, const std::string& target,
+                              const json& body = nullptr,
+                              const std::string& type = "application/json") {
+    fakes::FakeRequest http;
+    http.method = method;
+    http.target = target;
+    http.accept = "application/json";
+    http.content_type = type;
+    http.authorization = "Bearer admin-token";
+    if (!body.is_null()) http.body = body.dump();
+    return kube.server().handle(http, clock.now());
+  }
+  void create(const std::string& collection, const json& body) {
+    const fakes::FakeResponse response = request("POST", collection, body);
+    ASSERT_EQ(response.status, 201) << response.body;
+  }
+  void create_pod(const std::string& name, const std::string& node, const std::string& watch_dir) {
+    request("POST", kPods,
+            {{"metadata", {{"name", name}, {"annotations", {{"loglink/watch-dir", watch_dir}}}}},
+             {"spec",
+              {{"nodeName", node},
+               {"containers",
+                {{{"name", "app"},
+                  {"image", "x"},
+                  {"volumeMounts", {{{"name", "logs"}, {"mountPath", "/var/log/app"}}}}}}},
+               {"volumes", {{{"name", "logs"}, {"emptyDir", json::object()}}}}}}});
+  }
+  void annotate(const std::string& name, const json& watch_dir) {
+    request("PATCH", kPods + "/" + name,
+            {{"metadata", {{"annotations", {{"loglink/watch-dir", watch_dir}}}}}},
+            "application/merge-patch+json");
+  }
+  json object(const std::string& path) {
+    const std::string text = kube.server().object(path);
+    return text.empty() ? json() : json::parse(text);
+  }
+  std::string annotation(const std::string& pod, const std::string& key) {
+    const json found = object(kPods + "/" + pod);
+    if (found.is_null()) return "";
+    return found["metadata"].value("annotations", json::object()).value(key, "");
+  }
+  void agents_answer(int links = 1) {
+    for (const std::string& text : kube.server().objects(kObjects)) {
+      const json set = json::parse(text);
+      json pods = json::object();
+      for (const json& source : set["spec"]["sources"]) {
+        json& entry = pods[source["uid"].get<std::string>()];
+        entry = {{"namespace", source["namespace"]},
+                 {"pod", source["pod"]},
+                 {"uid", source["uid"]},
+                 {"links", links},
+                 {"refused", 0}};
+      }
+      json status = {{"observedGeneration", set["metadata"]["generation"]},
+                     {"links", links * static_cast<int>(pods.size())},
+                     {"pods", json::array()}};
+      for (const auto& [uid, entry] : pods.items()) status["pods"].push_back(entry);
+      request("PATCH", kObjects + "/" + set["metadata"]["name"].get<std::string>() + "/status",
+              {{"status", status}}, "application/merge-patch+json");
+    }
+  }
+
+  void run(Duration time, const std::vector<Process*>& processes) {
+    const MonotonicTime end = clock.now().monotonic + time;
+    for (int round = 0; round < 2'000'000; ++round) {
+      bool busy = kube.step(clock.now());
+      for (Process* process : processes) busy = process->step() || busy;
+      if (busy) continue;
+      MonotonicTime next = kube.next_due();
+      for (const Process* process : processes) next = std::min(next, process->next_wakeup());
+      if (next >= end) {
+        clock.advance_to(end);
+        return;
+      }
+      clock.advance_to(next);
+    }
+    FAIL() << "it never comes to rest";
+  }
+
+  HandClock clock;
+  fakes::SimKube kube;
+  SeededRandom random;
+};
+
+TEST(ControllerLoopTest, PublishesAnswersAndGivesTheLeaseUp) {
+  World world(1);
+  Process process(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&process});
+  EXPECT_EQ(process.loop().not_ready_because(), "");
+  EXPECT_TRUE(process.loop().leading());
+  EXPECT_EQ(world.annotation("web-0", "loglink/status"), "Pending");
+  world.agents_answer(2);
+  world.run(seconds(5), {&process});
+  EXPECT_EQ(world.annotation("web-0", "loglink/status"), "Linked");
+  EXPECT_EQ(world.annotation("web-0", "loglink/links"), "2");
+
+  process.loop().shut_down();
+  world.run(ControllerLoop::kShutdownMax, {&process});
+  EXPECT_TRUE(process.loop().finished());
+  EXPECT_EQ(world.object(kLease)["spec"].value("holderIdentity", ""), "");
+}
+
+TEST(ControllerLoopTest, ACandidateIsReadyAndWritesNothing) {
+  World world(2);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.run(seconds(3), {&leader});
+  Process candidate(world.kube, world.clock, 2, "b");
+  world.run(seconds(3), {&leader, &candidate});
+  EXPECT_EQ(candidate.loop().not_ready_because(), "");
+  EXPECT_FALSE(candidate.loop().leading());
+  leader.crash();
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(10), {&candidate});
+  EXPECT_EQ(world.annotation("web-0", "loglink/status"), "") << "the lease is still valid";
+  world.run(seconds(20), {&candidate});
+  EXPECT_TRUE(candidate.loop().leading());
+  EXPECT_EQ(world.annotation("web-0", "loglink/status"), "Pending");
+}
+
+TEST(ControllerLoopTest, TroubleIsSaidOnceAndItsEndOnce) {
+  World world(3);
+  world.kube.server().remove_crd(world.clock.now());
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(minutes(5), {&process});
+  EXPECT_THAT(process.loop().not_ready_because(), HasSubstr("nodelinksets"));
+  EXPECT_THAT(process.loop().not_ready_because(), HasSubstr("CustomResourceDefinition"));
+  world.kube.server().install_crd(world.clock.now());
+  world.run(minutes(1), {&process});
+  EXPECT_EQ(process.loop().not_ready_because(), "");
+  const std::string said = "trouble with the API server, trying again\n";
+  const std::size_t first = process.log.find(said);
+  ASSERT_NE(first, std::string::npos) << process.log;
+  EXPECT_EQ(process.log.find(said, first + 1), std::string::npos) << process.log;
+  EXPECT_THAT(process.log, HasSubstr("the API server answers again"));
+}
+
+TEST(ControllerLoopTest, AShutdownWithADeafServerStillEndsInTime) {
+  World world(4);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(seconds(5), {&process});
+  fakes::SimNetwork deaf;
+  deaf.lose_answer = 1000;
+  world.kube.set_network(deaf);
+  world.create_pod("web-0", "node-0", "/data");
+  world.run(seconds(1), {&process});
+  process.loop().shut_down();
+  world.run(ControllerLoop::kShutdownMax, {&process});
+  EXPECT_TRUE(process.loop().finished());
+}
+
+TEST(ControllerLoopTest, DrainTakesTheLeaseFromALeaderAndHoldsIt) {
+  World world(5);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  bool awake = false;
+  DrainLoop drain(
+      ControllerConfig{}, minutes(2), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [&] { awake = true; });
+  drain.start();
+  for (int i = 0; i < 200 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {&leader});
+    if (i == 60) world.agents_answer(0);
+  }
+  EXPECT_TRUE(awake);
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.unfinished().empty());
+  EXPECT_TRUE(leader.loop().drained());
+  EXPECT_THAT(leader.loop().not_ready_because(), HasSubstr("drained"));
+  world.run(minutes(5), {&leader});
+  EXPECT_TRUE(world.object(kObjects + "/node-0")["spec"]["sources"].empty());
+  EXPECT_EQ(world.object(kLease)["spec"]["holderIdentity"], "drained");
+  world.run(minutes(10), {&leader});
+  EXPECT_FALSE(world.object(kObjects + "/node-0")["spec"]["sources"].empty()) << "the hold is over";
+}
+
+// Crashes, lost answers, refused, doubled, cut and stalled exchanges; then peace.
+TEST(ControllerLoopTest, TwoControllersOnABadNetworkConvergeAndThenRest) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    Process a(world.kube, world.clock, seed, "a");
+    Process b(world.kube, world.clock, seed + 1000, "b");
+    fakes::SimNetwork bad;
+    bad.delay_max = milliseconds(300);
+    bad.refuse = 50;
+    bad.too_many = 50;
+    bad.server_error = 50;
+    bad.lose_answer = 50;
+    bad.send_twice = 50;
+    bad.split = 100;
+    bad.cut = 30;
+    bad.stall = 5;
+    world.kube.set_network(bad);
+    const std::vector<std::string> watch_dirs = {"/var/log/app", "/data", "/var/log/app,/data"};
+    for (int step = 0; step < 25; ++step) {
+      const std::string pod = "web-" + std::to_string(world.random.below(5));
+      const std::string node = "node-" + std::to_string(world.random.below(2));
+      const std::string& watch_dir = watch_dirs[world.random.below(watch_dirs.size())];
+      switch (world.random.below(8)) {
+        case 0:
+        case 1:
+        case 2:
+          world.create_pod(pod, node, watch_dir);
+          break;
+        case 3:
+          world.annotate(pod, watch_dir);
+          break;
+        case 4:
+          world.annotate(pod, nullptr);
+          break;
+        case 5:
+          world.request("DELETE", kPods + "/" + pod, {{"gracePeriodSeconds", 0}});
+          break;
+        case 6: {
+          Process& process = world.random.below(2) == 0 ? a : b;
+          process.crash();
+          break;
+        }
+        case 7:
+          world.agents_answer(1);
+          break;
+      }
+      world.run(milliseconds(world.random.below(8000)), {&a, &b});
+      if (!a.running()) a.start();
+      if (!b.running()) b.start();
+    }
+    world.kube.set_network({});
+    for (int i = 0; i < 3; ++i) {
+      world.run(minutes(3), {&a, &b});
+      world.agents_answer(1);
+    }
+    world.run(minutes(3), {&a, &b});
+
+    for (const std::string& text : world.kube.server().objects(kPods)) {
+      const json pod = json::parse(text);
+      const json annotations = pod["metadata"].value("annotations", json::object());
+      const std::string watch_dir = annotations.value("loglink/watch-dir", "");
+      const std::string expected = watch_dir.empty()             ? ""
+                                   : watch_dir == "/data"        ? "Invalid"
+                                   : watch_dir == "/var/log/app" ? "Linked"
+                                                                 : "Degraded";
+      EXPECT_EQ(annotations.value("loglink/status", ""), expected) << text;
+    }
+    EXPECT_NE(a.loop().leading(), b.loop().leading());
+    // Nothing is written any more but the lease's renewals.
+    std::map<std::string, std::string> before;
+    for (const std::string& path : {kPods, kObjects}) {
+      for (const std::string& text : world.kube.server().objects(path)) before[text] = path;
+    }
+    const auto requests = [&] {
+      std::uint64_t sum = 0;
+      for (Process* process : {&a, &b}) {
+        for (const auto& [labels, count] : process->loop().counters().api_requests) {
+          if (labels.first != "lease") sum += count;
+        }
+      }
+      return sum;
+    };
+    const std::uint64_t requests_before = requests();
+    world.run(minutes(5), {&a, &b});
+    EXPECT_EQ(requests(), requests_before);
+    for (const std::string& path : {kPods, kObjects}) {
+      for (const std::string& text : world.kube.server().objects(path)) {
+        EXPECT_TRUE(before.contains(text)) << text;
+      }
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace loglink
