@@ -168,9 +168,8 @@ void WatchDriver::apply(const Reflector::Action& action) {
   request.header_timeout = options_.header_timeout;
   request.idle_timeout = options_.idle_timeout;
   request.deadline = open.deadline;
-  stream_.emplace();
-  stream_->kind = open.kind;
-  stream_->id = transport_.open(std::move(request), *this);
+  const StreamId id = transport_.open(std::move(request), *this);
+  stream_ = Stream{open.kind, id, std::nullopt, ""};
 }
 
 void WatchDriver::tell_trouble() {
