@@ -306,11 +306,9 @@ class Caller {
         client_->request(message, cancel.get_token()).then([](const http::http_response& response) {
           return response.content_ready();
         });
-    const bool in_time = wait(whole, until);
-    if (!in_time) {
-      // From any other thread this crashes inside TLS.
-      crossplat::threadpool::shared_instance().service().post([cancel] { cancel.cancel(); });
-    }
+    const std::shared_ptr<bool> ended = watch(whole);
+    const bool in_time = wait(*ended, until);
+    if (!in_time) cancel_and_wait(cancel, *ended);
     TransportTrouble trouble{TransportStage::kHead, TransportFault::kDeadline, 0, "", false};
     try {
       const http::http_response response = whole.get();
@@ -334,18 +332,31 @@ class Caller {
     if (sink.overflowed()) attempt.error = oversized_answer(target);
   }
 
-  // False at `until`, or when the client is being destroyed.
-  bool wait(const pplx::task<http::http_response>& whole, MonotonicTime until) {
-    const auto ended = std::make_shared<bool>(false);
-    // The outcome is not looked at here: get() on our own thread does.
+  // Turns true, under the signal's lock, when `whole` has ended. The outcome is not looked at here:
+  // get() on our own thread does.
+  std::shared_ptr<bool> watch(const pplx::task<http::http_response>& whole) {
+    auto ended = std::make_shared<bool>(false);
     whole.then([ended, signal = signal_](const pplx::task<http::http_response>&) noexcept {
       const std::lock_guard<std::mutex> lock(signal->mutex);
       *ended = true;
       signal->changed.notify_all();
     });
+    return ended;
+  }
+
+  // False at `until`, or when the client is being destroyed.
+  bool wait(const bool& ended, MonotonicTime until) {
     std::unique_lock<std::mutex> lock(signal_->mutex);
-    signal_->changed.wait_until(lock, steady(until), [&] { return *ended || signal_->stopping; });
-    return *ended;
+    signal_->changed.wait_until(lock, steady(until), [&] { return ended || signal_->stopping; });
+    return ended;
+  }
+
+  // After this nothing of the request is left in the pool's queue.
+  void cancel_and_wait(const pplx::cancellation_token_source& cancel, const bool& ended) {
+    // From any other thread this crashes inside TLS.
+    crossplat::threadpool::shared_instance().service().post([cancel] { cancel.cancel(); });
+    std::unique_lock<std::mutex> lock(signal_->mutex);
+    signal_->changed.wait(lock, [&] { return ended; });
   }
 
   static StreamHead head_of(const http::http_response& response) {

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
 #include "lib/io/cpprest_client.h"
 #include "lib/io/http_clients.h"
 #include "lib/model/limits.h"
@@ -341,6 +345,28 @@ TEST_P(UnaryClientTest, RefusesACertificateOfAnotherCa) {
   EXPECT_THAT(result.error().message,
               HasSubstr("not signed by the configured CA (certificate-authority)"));
   EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_P(UnaryClientTest, TrustsTheSystemsCasOnlyWhereNoneIsConfigured) {
+  const TestAuthority system;
+  const std::string path = ::testing::TempDir() + "loglink-system-ca.pem";
+  std::ofstream(path) << system.ca_pem();
+  setenv("SSL_CERT_FILE", path.c_str(), 1);  // what OpenSSL takes for the system's CAs
+  ServerOptions options;
+  options.certificate = system.issue("server", kLoopbackNames);
+  ScriptedServer server(options, [](ServerConnection& connection) {
+    while (connection.read_request()) connection.answer(200, "{}");
+  });
+  connect(access(server.port()));
+  const UnaryResult refused = send(get());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, KubeErrorKind::kTls);
+  thread_.call([this] { credentials_->material.ca_pem.clear(); });
+  const UnaryResult trusted = send(get());
+  EXPECT_TRUE(trusted) << trusted.error().message;
+  thread_.call([this] { client_.reset(); });
+  unsetenv("SSL_CERT_FILE");
+  std::remove(path.c_str());
 }
 
 TEST_P(UnaryClientTest, ChecksTheNameThatTheKubeconfigGives) {
