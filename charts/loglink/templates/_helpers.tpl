@@ -2,27 +2,28 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* At most 40 characters: the longest name made from it is <fullname>-workload-annotations, of at most 63. */ -}}
 {{- define "loglink.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
 {{- else if contains (include "loglink.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "loglink.name" .) | trunc 50 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "loglink.name" .) | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "loglink.labels" -}}
-app.kubernetes.io/name: {{ include "loglink.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "loglink.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "loglink.selector" -}}
-app.kubernetes.io/name: {{ include "loglink.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "loglink.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -43,22 +44,39 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "loglink.fullname" . }
 {{- end -}}
 {{- end -}}
 
-{{- /* What both programs must agree on. */ -}}
+{{- /* The roots as a list of {name, path, ...}: the kubelet's pods directory first. */ -}}
+{{- define "loglink.roots" -}}
+{{- concat (list (dict "name" "kubelet-pods" "path" .Values.config.kubeletPodsDir)) .Values.config.roots | toJson -}}
+{{- end -}}
+
+{{- /*
+What both programs must agree on. Every string is quoted, because YAML reads many words (on, no, 1e3) as something
+else; every number goes through int64, because Helm writes large ones as 1e+06.
+*/ -}}
 {{- define "loglink.sharedConfig" -}}
-linkDir: {{ .Values.config.linkDir }}
-rootsDir: /run/loglink/roots
-stateDir: {{ .Values.agent.stateDir }}
-naming: {{ .Values.config.naming }}
-linger: {{ .Values.config.linger }}
+linkDir: {{ .Values.config.linkDir | quote }}
+rootsDir: "/run/loglink/roots"
+stateDir: {{ .Values.agent.stateDir | quote }}
+naming: {{ .Values.config.naming | quote }}
+linger: {{ .Values.config.linger | quote }}
 roots:
-- {name: kubelet-pods, path: {{ .Values.config.kubeletPodsDir }}}
-{{- with .Values.config.roots }}
-{{ toYaml . }}
+{{- range include "loglink.roots" . | fromJsonArray }}
+- name: {{ .name | quote }}
+  path: {{ .path | quote }}
+  {{- if hasKey . "namespaces" }}
+  namespaces: {{ toJson .namespaces }}
+  {{- end }}
+  {{- if hasKey . "perNamespace" }}
+  perNamespace: {{ .perNamespace }}
+  {{- end }}
 {{- end }}
 {{- with .Values.config.limits }}
-limits: {{- toYaml . | nindent 2 }}
+limits:
+  {{- range $name, $number := . }}
+  {{ $name }}: {{ int64 $number }}
+  {{- end }}
 {{- end }}
-logLevel: {{ .Values.config.logLevel }}
-logFormat: {{ .Values.config.logFormat }}
-metricsAddress: ":{{ .Values.metrics.port }}"
+logLevel: {{ .Values.config.logLevel | quote }}
+logFormat: {{ .Values.config.logFormat | quote }}
+metricsAddress: ":{{ int64 .Values.metrics.port }}"
 {{- end -}}
