@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/codec/kube_json.h"
+#include "lib/kube/trouble.h"
 #include "lib/model/names.h"
 
 namespace loglink {
@@ -91,8 +92,15 @@ std::optional<std::string> AgentLoop::not_ready_because() {
     }
     return "NotReady: the link directory has not been read yet";
   }
-  if (!first_pass_done_) return "FirstPass: no set of links has been observed and applied yet";
-  return std::nullopt;
+  if (first_pass_done_) return std::nullopt;
+  const std::string why = trouble();
+  if (!why.empty()) return "FirstPass: the API server has given no set of links yet: " + why;
+  return "FirstPass: no set of links has been observed and applied yet";
+}
+
+std::string AgentLoop::trouble() const {
+  if (!session_ || !session_->trouble()) return "";
+  return describe_with_cure(*session_->trouble());
 }
 
 void AgentLoop::note_readiness() {

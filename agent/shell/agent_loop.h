@@ -47,6 +47,9 @@ class AgentLoop {
 
   // Why the program is not ready: "Reason: message", or nothing.
   [[nodiscard]] std::optional<std::string> not_ready_because();
+  // What the API server does not answer as it should, with the cure; "" when it does. An agent that
+  // has links to keep stays ready meanwhile.
+  [[nodiscard]] std::string trouble() const;
   [[nodiscard]] Agent& agent() { return agent_; }
   [[nodiscard]] const NodeLinkSetSession* session() const { return session_.get(); }
   std::vector<LogNote> take_notes();

@@ -6,6 +6,7 @@
 #include "lib/codec/kube_json.h"
 #include "lib/kube/requests.h"
 #include "lib/kube/resource_version.h"
+#include "lib/kube/trouble.h"
 #include "lib/model/limits.h"
 
 namespace loglink {
@@ -97,14 +98,18 @@ void NodeLinkSetSession::on_deleted(const ObjectKey& key, const std::string& /*u
 }
 
 void NodeLinkSetSession::on_trouble(const std::optional<KubeError>& error) {
+  const bool is_new = error.has_value() != trouble_.has_value() ||
+                      (error && describe(*error) != describe(*trouble_));
+  trouble_ = error;
+  if (!is_new) return;
   if (error) {
     // An API that does not work says nothing about what is absent.
     agent_.set_unknown();
     confirmed_absent_ = false;
     note(LogNote::Level::kWarning, "the API server does not answer as it should",
-         {{"error", error->message}, {"kind", std::string(to_string(error->kind))}});
+         {{"error", describe(*error)}, {"cure", cure(*error)}});
   } else {
-    note(LogNote::Level::kInfo, "the API server answers", {});
+    note(LogNote::Level::kInfo, "the API server answers again", {});
   }
   wake_();
 }

@@ -41,6 +41,8 @@ class NodeLinkSetSession final : private ListWatchListener<NodeLinkSet> {
   // The API has answered, if only that there is no such object.
   [[nodiscard]] bool observed() const { return observed_; }
   [[nodiscard]] bool confirmed_absent() const { return confirmed_absent_; }
+  // What the API server does not answer as it should; nullopt when it does.
+  [[nodiscard]] const std::optional<KubeError>& trouble() const { return trouble_; }
   [[nodiscard]] const SessionCounters& counters() const { return counters_; }
   std::vector<LogNote> take_notes();
 
@@ -92,6 +94,7 @@ class NodeLinkSetSession final : private ListWatchListener<NodeLinkSet> {
   MonotonicTime status_seen_at_{};
   MonotonicTime write_at_ = MonotonicTime::never();
 
+  std::optional<KubeError> trouble_;
   std::string write_trouble_;  // as last told
   SessionCounters counters_;
   std::vector<LogNote> notes_;

@@ -181,7 +181,9 @@ class AgentProgram {
     if (path == "/readyz") {
       const std::optional<std::string> why_not = not_ready_because();
       if (why_not) return {503, kPlainText, *why_not + "\n"};
-      return {200, kPlainText, "ok\n"};
+      const std::string trouble = agent_->trouble();
+      return {200, kPlainText,
+              trouble.empty() ? "ok\n" : "ok, but the API server: " + trouble + "\n"};
     }
     if (path == "/metrics") {
       return {200, Metrics::kContentType,

@@ -5,6 +5,7 @@
 
 #include "lib/codec/kube_json.h"
 #include "lib/kube/requests.h"
+#include "lib/kube/trouble.h"
 #include "lib/model/names.h"
 
 namespace loglink {
@@ -28,47 +29,6 @@ tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result) {
 tl::expected<Lease, KubeError> lease_of(UnaryResult result) {
   if (!result) return tl::unexpected(std::move(result).error());
   return decode_lease(result->body);
-}
-
-std::string describe(const KubeError& error) {
-  std::string text(to_string(error.kind));
-  if (error.http_status != 0) text += " (" + std::to_string(error.http_status) + ")";
-  if (!error.message.empty()) text += ": " + error.message;
-  return text;
-}
-
-// What a person can do about trouble that does not pass by itself.
-std::string cure(const KubeError& error) {
-  switch (error.kind) {
-    case KubeErrorKind::kUnauthorized:
-      return "the API server does not accept our credentials: check the service account's token";
-    case KubeErrorKind::kForbidden:
-      return "grant what the chart's ClusterRole grants";
-    case KubeErrorKind::kNotServed:
-      return "install the CustomResourceDefinition nodelinksets.loglink.io";
-    case KubeErrorKind::kTls:
-      return "check the CA and the server's name";
-    case KubeErrorKind::kRefused:
-    case KubeErrorKind::kDns:
-    case KubeErrorKind::kConnectTimeout:
-      return "check the API server's address and that it runs";
-    case KubeErrorKind::kCancelled:
-    case KubeErrorKind::kIdleTimeout:
-    case KubeErrorKind::kDeadline:
-    case KubeErrorKind::kTruncated:
-    case KubeErrorKind::kProtocol:
-    case KubeErrorKind::kNotFound:
-    case KubeErrorKind::kConflict:
-    case KubeErrorKind::kAlreadyExists:
-    case KubeErrorKind::kGone:
-    case KubeErrorKind::kTooLargeVersion:
-    case KubeErrorKind::kInvalid:
-    case KubeErrorKind::kTooManyRequests:
-    case KubeErrorKind::kServerError:
-    case KubeErrorKind::kUnexpected:
-      return "";
-  }
-  __builtin_unreachable();
 }
 
 template <class... Ts>
@@ -218,13 +178,20 @@ std::string ControllerLoop::not_ready_because() const {
     const std::string name = part == Part::kPods ? "pods" : "nodelinksets";
     const auto error = troubles_.find(part);
     if (error == troubles_.end()) return name + " are not listed yet";
-    const std::string what = cure(error->second);
-    return name + " cannot be listed: " + describe(error->second) +
-           (what.empty() ? "" : "; " + what);
+    return name + " cannot be listed: " + describe_with_cure(error->second);
   }
   if (drained())
     return "drained: loglink-controller drain holds the lease; delete the Lease to go on";
   return "";
+}
+
+std::string ControllerLoop::trouble() const {
+  std::string text;
+  for (const auto& [part, error] : troubles_) {
+    if (!text.empty()) text += "; ";
+    text += describe_with_cure(error);
+  }
+  return text;
 }
 
 MonotonicTime ControllerLoop::next_wakeup() const {

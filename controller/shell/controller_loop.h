@@ -64,6 +64,9 @@ class ControllerLoop {
 
   // "" when ready (both lists are known); else one line that says why not.
   [[nodiscard]] std::string not_ready_because() const;
+  // What the API server does not answer as it should, "" when it does; a synced controller stays
+  // ready meanwhile.
+  [[nodiscard]] std::string trouble() const;
   [[nodiscard]] bool leading() const;
   // `loglink-controller drain` holds the lease: nothing is linked until it ends.
   [[nodiscard]] bool drained() const;

@@ -26,8 +26,10 @@ EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics&
   if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   if (path == "/readyz") {
     const std::string why_not = controller.not_ready_because();
-    if (why_not.empty()) return {200, "text/plain; charset=utf-8", "ok\n"};
-    return {503, "text/plain; charset=utf-8", why_not + "\n"};
+    if (!why_not.empty()) return {503, "text/plain; charset=utf-8", why_not + "\n"};
+    const std::string trouble = controller.trouble();
+    return {200, "text/plain; charset=utf-8",
+            trouble.empty() ? "ok\n" : "ok, but the API server: " + trouble + "\n"};
   }
   return {404, "text/plain; charset=utf-8", "there are /metrics, /healthz and /readyz\n"};
 }

@@ -97,6 +97,8 @@ void Stream::on_head(const StreamHead& head) {
 }
 
 void Stream::on_end(std::optional<KubeError> error) {
+  // A CA or certificate file may have been corrected meanwhile.
+  if (error && error->kind == KubeErrorKind::kTls) owner_.access_.credentials->invalidate();
   StreamHandler& handler = handler_;
   owner_.streams_.erase(id_);  // `this` is gone
   handler.on_end(std::move(error));

@@ -106,6 +106,8 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   }
 
   void on_end(std::optional<KubeError> error) override {
+    // A CA or certificate file may have been corrected meanwhile.
+    if (error && error->kind == KubeErrorKind::kTls) access_.credentials->invalidate();
     Call& call = calls_.front();
     // The server had closed the kept connection; every request may be sent twice.
     const bool stale =

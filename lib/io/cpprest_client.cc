@@ -202,7 +202,11 @@ class Caller {
       Attempt attempt = attempt_once(request, deadline);
       // The server had closed the pooled connection: reads are repeated by cpprestsdk, writes not.
       if (attempt.stale && !std::exchange(new_connection, true)) continue;
-      if (attempt.error) return tl::unexpected<KubeError>(std::move(*attempt.error));
+      if (attempt.error) {
+        // A CA or certificate file may have been corrected meanwhile.
+        if (attempt.error->kind == KubeErrorKind::kTls) access_.credentials->invalidate();
+        return tl::unexpected<KubeError>(std::move(*attempt.error));
+      }
       if (attempt.head.status == 401) {
         access_.credentials->invalidate();
         client_.reset();  // the certificate may be what was refused

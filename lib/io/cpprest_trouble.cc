@@ -53,7 +53,7 @@ TransportTrouble cpprest_trouble(int code, const std::string& message,
   } else if (trouble.stage == TransportStage::kConnect && code == EHOSTUNREACH) {
     // It replaces "refused" by this code, and most often it was that.
     trouble.system_errno = ECONNREFUSED;
-    trouble.detail = "or the host is not reachable";
+    trouble.detail = "the host or its port may be wrong";
   } else if (message == "Invalid chunked response header") {
     trouble.fault = TransportFault::kProtocol;
     trouble.system_errno = 0;

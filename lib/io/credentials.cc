@@ -68,7 +68,8 @@ class Renewed {
  public:
   template <class Read>
   Expected<T> get(MonotonicTime now, const Read& read) {
-    if (value_ && now - read_at_ < kReadAgain) return *value_;
+    if (value_ && !expired_ && now - read_at_ < kReadAgain) return *value_;
+    expired_ = false;
     Expected<T> fresh = read();
     if (fresh) {
       value_ = std::move(*fresh);
@@ -79,10 +80,13 @@ class Renewed {
     return *value_;
   }
   void drop() { value_.reset(); }
+  // Read again at the next get(); the value stays while that fails.
+  void expire() { expired_ = true; }
 
  private:
   std::optional<T> value_;
   MonotonicTime read_at_;
+  bool expired_ = false;
 };
 
 class KubeconfigCredentials final : public CredentialSource {
@@ -126,6 +130,7 @@ class KubeconfigCredentials final : public CredentialSource {
   void invalidate() override {
     const std::lock_guard<std::mutex> lock(mutex_);
     token_.drop();
+    files_.expire();
     exec_credential_.reset();
   }
 

@@ -45,7 +45,7 @@ class CredentialSource {
   // CA and client certificate; files are re-read at most every 60 s. Files that are unreadable or
   // do not fit each other (a rotation half done) leave the old ones in use.
   virtual Expected<TlsMaterial> tls(MonotonicTime now) = 0;
-  // The server said 401: what is cached is not to be used again.
+  // The server said 401, or the handshake failed: a token is not used again, files are read again.
   virtual void invalidate() = 0;
 };
 

@@ -35,8 +35,9 @@ class BadInput : public ::testing::Test {
   }
 
   // Runs to its end; the single line that it wrote.
-  std::string message(const std::vector<std::string>& arguments, int exit_code) {
-    Program program(arguments, (base / "output").string());
+  std::string message(const std::vector<std::string>& arguments, int exit_code,
+                      const std::map<std::string, std::string>& environment = {}) {
+    Program program(arguments, (base / "output").string(), environment);
     EXPECT_EQ(program.wait(std::chrono::seconds(10)), exit_code);
     std::string text = program.output();
     fs::remove(base / "output");
@@ -60,7 +61,8 @@ TEST_F(BadInput, AnAbsentKubeconfigIsNamed) {
   const std::string file = (base / "nothing-here").string();
   EXPECT_THAT(message({program_path("loglink-controller"), "run", "--kubeconfig", file}, 1),
               AllOf(HasSubstr(file), HasSubstr("No such file")));
-  EXPECT_THAT(message({program_path("loglink-agent"), "run", "--kubeconfig", file}, 1),
+  EXPECT_THAT(message({program_path("loglink-agent"), "run", "--kubeconfig", file}, 1,
+                      {{"NODE_NAME", "node-a"}}),
               HasSubstr(file));
 }
 
@@ -75,13 +77,13 @@ TEST_F(BadInput, AnUnknownKeyIsNamedWithFileAndLine) {
 
 TEST_F(BadInput, ALinkDirThatIsAFileIsRefused) {
   write_file(base / "links", "I am a file\n");
-  EXPECT_THAT(agent_message(shared() + "nodeName: n\nlinkMode: direct\n"),
+  EXPECT_THAT(agent_message(shared() + "nodeName: node-a\nlinkMode: direct\n"),
               AllOf(HasSubstr("linkDir"), HasSubstr((base / "links").string())));
 }
 
 TEST_F(BadInput, ALinkDirWithForeignEntriesAndNoMarkerIsRefusedAndUntouched) {
   write_file(base / "links/precious.txt", "not loglink's\n");
-  EXPECT_THAT(agent_message(shared() + "nodeName: n\nlinkMode: direct\n"),
+  EXPECT_THAT(agent_message(shared() + "nodeName: node-a\nlinkMode: direct\n"),
               AllOf(HasSubstr("linkDir"), HasSubstr((base / "links").string())));
   EXPECT_EQ(read_file(base / "links/precious.txt"), "not loglink's\n");
   EXPECT_FALSE(fs::exists(base / "links/.loglink"));

