@@ -110,12 +110,13 @@ TEST(HouseRules, HeadersAreGuardedAndFilesAreOfReadableSize) {
 
 // What a user installs names no machine of ours.
 TEST(HouseRules, NoMachinePaths) {
+  const std::regex machine_path("/work/|/home/[a-z]|/tmp/wt");
   for (const SourceFile& file :
        source_files({"lib", "agent", "controller", "tests", "scripts", "docs", "charts"},
                     {".cc", ".h", ".md", ".yaml", ".txt", "setup", "demo", "test", "check"})) {
     if (file.path.rfind("tests/tidy", 0) == 0) continue;
     for (std::size_t i = 0; i < file.lines.size(); ++i) {
-      EXPECT_FALSE(std::regex_search(file.lines[i], std::regex("/work/|/home/[a-z]|/tmp/wt")))
+      EXPECT_FALSE(std::regex_search(file.lines[i], machine_path))
           << file.path << ":" << i + 1;
     }
   }
