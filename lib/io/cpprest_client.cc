@@ -490,7 +490,11 @@ class CpprestUnaryClient final : public UnaryClient {
 
 void initialize_cpprest() {
   static std::once_flag once;
-  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(1); });
+  std::call_once(once, [] {
+    crossplat::threadpool::initialize_with_threads(1);
+    // Made when it is first asked for, which two of our threads must not do at once.
+    pplx::get_ambient_scheduler();
+  });
 }
 
 std::unique_ptr<UnaryClient> make_cpprest_unary_client(EventLoop& loop, ClusterAccess access,
