@@ -194,6 +194,74 @@ TEST_F(SafeRootsTest, MountsBelowTheRootNeverShowWhetherOlderOrNewer) {
   EXPECT_EQ(::rmdir((pods() / "newer").c_str()), 0);
 }
 
+// What container runtimes do for a read-only volume: bind, then remount with the flags of the
+// volume and of nothing else.
+bool bind_as_a_runtime_does(const fs::path& volume, const fs::path& to) {
+  fs::create_directory(to);
+  return ::mount(volume.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0 &&
+         ::mount("none", to.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0;
+}
+
+TEST_F(SafeRootsTest, AVolumeOfTheParentKeepsTheFlagsAndOneOfASafeRootItselfLosesThem) {
+  write_text(base_ / "secret", "s");
+  fs::create_symlink(base_ / "secret", pods() / "app.log");
+  make();
+  // A container that starts after the mounter.
+  ASSERT_TRUE(in_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0) return false;
+    if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
+    if (!bind_as_a_runtime_does(base_ / "run", base_ / "parent")) return false;
+    const fs::path seen = base_ / "parent/roots/kubelet-pods/app.log";
+    return ::open(seen.c_str(), O_RDONLY) == -1 && errno == ELOOP;
+  }));
+  ASSERT_TRUE(in_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0) return false;
+    if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
+    if (!bind_as_a_runtime_does(safe(), base_ / "itself")) return false;
+    // The trap is real, and `verify` as well as the agent finds it.
+    const UniqueFd root(::open((base_ / "itself").c_str(), O_PATH | O_DIRECTORY));
+    return read_text(base_ / "itself/app.log") == "s" &&
+           judge_root(root.get(), LinkMode::kSafe) == RootState::kUnsafe;
+  }));
+}
+
+// Why the flags are set on the detached clone: a bind mount in the source's peer group receives
+// later mounts, and those have no flag.
+TEST_F(SafeRootsTest, APlainBindWouldReceiveLaterMountsWithoutTheFlag) {
+  write_text(base_ / "secret", "s");
+  fs::create_directory(pods() / "volume");
+  fs::create_directory(base_ / "bind");
+  ASSERT_EQ(::mount(pods().c_str(), (base_ / "bind").c_str(), nullptr, MS_BIND, nullptr), 0);
+  constexpr unsigned long kNoSymlinkFollow = 256;  // MS_NOSYMFOLLOW
+  ASSERT_EQ(::mount("none", (base_ / "bind").c_str(), nullptr,
+                    MS_REMOUNT | MS_BIND | MS_RDONLY | kNoSymlinkFollow, nullptr),
+            0);
+  make();
+  ASSERT_EQ(::mount("tmpfs", (pods() / "volume").c_str(), "tmpfs", 0, nullptr), 0);
+  fs::create_symlink(base_ / "secret", pods() / "volume/app.log");
+  EXPECT_EQ(read_text(base_ / "bind/volume/app.log"), "s");
+  EXPECT_FALSE(fs::exists(fs::symlink_status(safe() / "volume/app.log")));
+  EXPECT_EQ(::umount2((base_ / "bind").c_str(), MNT_DETACH), 0);
+}
+
+// Why the clone is not recursive: what is mounted below would stay busy.
+TEST_F(SafeRootsTest, AVolumeUnmountsWhileACollectorHoldsItsDirectoryThroughTheSafeRoot) {
+  const fs::path volume = pods() / "volume";
+  fs::create_directory(volume);
+  ASSERT_EQ(::mount("tmpfs", volume.c_str(), "tmpfs", 0, nullptr), 0);
+  write_text(volume / "app.log", "x");
+  make();
+  {
+    const UniqueFd direct(::open(volume.c_str(), O_PATH | O_DIRECTORY));
+    EXPECT_EQ(::umount2(volume.c_str(), 0), -1) << "the control: a holder of the mount blocks it";
+    EXPECT_EQ(errno, EBUSY);
+  }
+  const UniqueFd held(::open((safe() / "volume").c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_TRUE(held.valid());
+  EXPECT_EQ(::umount2(volume.c_str(), 0), 0) << std::strerror(errno);
+  EXPECT_EQ(::rmdir(volume.c_str()), 0) << std::strerror(errno);
+}
+
 TEST_F(SafeRootsTest, NobodyCanRenameOrAddAnythingInRootsDir) {
   make();
   EXPECT_EQ(::rename(safe().c_str(), (roots() / "stolen").c_str()), -1);
