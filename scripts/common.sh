@@ -70,11 +70,13 @@ run_tests() {
   mkdir -p "$results"
   (cd "$repository/build/$preset" &&
     GTEST_OUTPUT="json:$results/" ctest --output-on-failure -j "$jobs" "$@") || status=$?
-  local total failed
+  local total failed programs
   total=$(cat "$results"/*.json 2>/dev/null | jq -s 'map(.tests) | add // 0')
   failed=$(cat "$results"/*.json 2>/dev/null | jq -s 'map(.failures + .errors) | add // 0')
-  # A program that crashed or hung wrote no results: it counts as one failure.
-  if ((status && failed == 0)); then failed=1 total=$((total + 1)); fi
+  # A program that is no GoogleTest, or that crashed or hung, wrote no results: it counts as one.
+  programs=$(cd "$repository/build/$preset" && ctest -N "$@" | sed -n 's/^Total Tests: //p')
+  total=$((total + programs - $(find "$results" -name '*.json' | wc -l)))
+  if ((status && failed == 0)); then failed=1; fi
   if ((total == 0)); then failed=1 total=1; fi
   printf '%d passed, %d failed\n' $((total - failed)) "$failed"
   ((failed == 0))

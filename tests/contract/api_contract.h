@@ -37,6 +37,9 @@ class ApiContract : public testing::TestWithParam<ApiKind> {
   void TearDown() override;
 
   ApiSession& api() { return *session_; }
+  // False for a real server that was started without the WatchList feature, as
+  // LOGLINK_TEST_WATCH_LIST=off says.
+  [[nodiscard]] static bool has_watch_list();
   // Unique on the server: the case's namespace, and a prefix and label value for cluster-scoped
   // ones.
   [[nodiscard]] const std::string& space() const { return space_; }
