@@ -269,6 +269,9 @@ class Caller {
     if (client_ && material == material_) return {};
     http::client::http_client_config config;
     config.set_timeout(kIdle);
+    // A redirect would take the token along; and its follower, which cpprestsdk makes after the
+    // request has been sent, reads the answer's headers while the pool's thread writes them.
+    config.set_max_redirects(0);
     config.set_validate_certificates(!endpoint.insecure_skip_verify);
     config.set_tlsext_sni_enabled(!is_ip_address(endpoint.server_name));
     config.set_ssl_context_callback([material, note = note_](boost::asio::ssl::context& context) {

@@ -23,7 +23,7 @@
 namespace loglink::testing {
 
 // Beyond this a test fails instead of hanging. Far above what a busy machine needs.
-inline constexpr std::chrono::seconds kPatience(20);
+inline constexpr std::chrono::seconds kPatience(60);
 
 class LoopThread {
  public:

@@ -259,6 +259,28 @@ TEST_P(UnaryClientTest, GivesTheServersRefusalAsError) {
   }
 }
 
+TEST_P(UnaryClientTest, NeverTakesItsTokenToWhereARedirectPoints) {
+  std::atomic<int> stolen{0};
+  ScriptedServer elsewhere(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      ++stolen;
+      connection.answer(200, "{}");
+    }
+  });
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      connection.answer(
+          302, "", "Location: https://127.0.0.1:" + std::to_string(elsewhere.port()) + "/api\r\n");
+    }
+  });
+  credentials_->set_tokens("secret", "");
+  connect(access(server.port()));
+  const UnaryResult result = send(get());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().http_status, 302);
+  EXPECT_EQ(stolen, 0);
+}
+
 TEST_P(UnaryClientTest, PassesRetryAfterOn) {
   ScriptedServer server(tls_server(), [](ServerConnection& connection) {
     while (connection.read_request()) {
