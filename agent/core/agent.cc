@@ -394,8 +394,6 @@ void Agent::try_fast_path(const AppearedFile& file, const Now& now) {
     return;
   }
   counts_.add(*sources_, operation->source, 1);
-  ++outcomes_[operation->source].links;
-  ++link_count_;
   applied(*operation, now);
 }
 
@@ -477,6 +475,8 @@ void Agent::run_plan(const Now& now) {
   for (const Operation& operation : result.operations) {
     pending_names_.insert(operation.name);
     if (operation.kind != OperationKind::kRemove) pending_files_.insert(operation.info.id);
+    // Counted when it is made: a status never claims a link that is not there yet, or failed.
+    if (operation.kind == OperationKind::kMake && !options_.dry_run) count_links(operation, -1);
   }
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
@@ -532,12 +532,18 @@ void Agent::apply(const Operation& operation, const Now& now) {
   }
 }
 
+void Agent::count_links(const Operation& operation, int links) {
+  outcomes_[operation.source].links += links;
+  link_count_ += links;
+}
+
 void Agent::applied(const Operation& operation, const Now& now) {
   std::vector<std::pair<std::string, std::string>> fields = {
       {"link", operation.name}, {"reason", std::string(to_string(operation.reason))}};
   switch (operation.kind) {
     case OperationKind::kMake:
       ++counters_.links_made;
+      count_links(operation, 1);
       fields.emplace_back("target", operation.new_target);
       note(LogNote::Level::kDebug, "link made", std::move(fields));
       break;

@@ -136,6 +136,7 @@ class Agent {
   void run_plan(const Now& now);
   void apply_slice(const Now& now);
   void apply(const Operation& operation, const Now& now);
+  void count_links(const Operation& operation, int links);
   void applied(const Operation& operation, const Now& now);
   void failed(const Operation& operation, const FileError& error, const Now& now);
 

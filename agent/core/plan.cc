@@ -441,7 +441,7 @@ class Planner {
   // Refusals.
 
   void refuse(SourceId id, Reason reason, std::string example) {
-    Trouble& trouble = result_.outcomes[id].refusals[reason];
+    FileTrouble& trouble = result_.outcomes[id].refusals[reason];
     ++trouble.files;
     if (trouble.examples.size() < kTroubleExamples) trouble.examples.push_back(std::move(example));
   }

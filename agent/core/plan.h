@@ -81,17 +81,17 @@ struct LinkCounts {
 };
 
 // One kind of trouble of a source: how many files, and a sentence about the first ones.
-struct Trouble {
+struct FileTrouble {
   int files = 0;
   std::vector<std::string> examples;  // at most kTroubleExamples, not sanitized
 
-  auto operator<=>(const Trouble&) const = default;
+  auto operator<=>(const FileTrouble&) const = default;
 };
 inline constexpr std::size_t kTroubleExamples = 3;
 
 struct SourceOutcome {
   int links = 0;  // existing ones that stay, and those about to be made
-  std::map<Reason, Trouble> refusals;
+  std::map<Reason, FileTrouble> refusals;
   int skipped = 0;  // rotated files, and files that the same pod has already
 
   auto operator<=>(const SourceOutcome&) const = default;

@@ -44,7 +44,7 @@ std::string_view cure(Reason reason) {
   return "";
 }
 
-std::string about_files(const Source& source, Reason reason, const Trouble& trouble) {
+std::string about_files(const Source& source, Reason reason, const FileTrouble& trouble) {
   std::string text(cure(reason));
   if (!text.empty()) text += ": ";
   for (std::size_t i = 0; i < trouble.examples.size(); ++i) {

@@ -233,8 +233,14 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   return dirty;
 }
 
+// Generations count within one object: those of an object that is gone say nothing about the next.
+void ClusterState::forget_generations(const NodeState& node) {
+  for (const ResolvedPod& pod : node.pods) pods_[pod.pod.key()].sources_since_generation = 0;
+}
+
 // An agent has answered a pod when it has observed the generation that brought the pod's sources.
 void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
+  if (node.object && node.object->uid != object.uid) forget_generations(node);
   const bool same_spec = node.object && node.object->spec == object.spec;
   const bool first_seen = !node.object && !node.in_flight;
   if (!same_spec && !first_seen) {
@@ -251,6 +257,7 @@ void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
 Dirty ClusterState::delete_object(const std::string& name) {
   NodeState* node = find_node(name);
   if (node == nullptr) return {};
+  forget_generations(*node);
   node->object.reset();
   node->held_back.reset();
   node->vain_write.reset();

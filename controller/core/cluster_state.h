@@ -129,6 +129,7 @@ class ClusterState {
 
  private:
   void remove_static_id(const ObjectKey& key);
+  void forget_generations(const NodeState& node);
   void take_object(NodeState& node, NodeLinkSet object);
 
   ControllerConfig config_;

@@ -59,7 +59,7 @@ struct SimKubeClient::Exchange {
 };
 
 SimKubeClient::SimKubeClient(SimKube& sim, std::string token, const Clock& clock)
-    : sim_(sim), authorization_("Bearer " + std::move(token)), clock_(clock) {}
+    : sim_(sim), token_(std::move(token)), authorization_("Bearer " + token_), clock_(clock) {}
 
 SimKubeClient::~SimKubeClient() {
   auto& clients = sim_.clients_;
@@ -238,6 +238,13 @@ void SimKube::stream_piece(SimKubeClient& client, SimKubeClient::Stream& stream)
   }
 }
 
+FakeResponse SimKube::handle(const SimKubeClient& client, const UnaryRequest& asked,
+                             const FakeRequest& request) {
+  FakeResponse response = server_.handle(request, now_);
+  if (after_request_) after_request_(client.token_, asked, response);
+  return response;
+}
+
 UnaryResult SimKube::perform(SimKubeClient& client, SimKubeClient::Exchange& exchange) {
   const UnaryRequest& asked = exchange.request;
   if (client.clock_.now().monotonic > asked.not_after) {
@@ -259,9 +266,9 @@ UnaryResult SimKube::perform(SimKubeClient& client, SimKubeClient::Exchange& exc
   if (fault && fault->status != 0) response = fault_answer(*fault);
   if (!response) {
     const std::uint64_t before = server_.resource_version();
-    response = server_.handle(request, now_);
+    response = handle(client, asked, request);
     if (asked.method != Method::kGet && chance(network_.send_twice)) {
-      response = server_.handle(request, now_);
+      response = handle(client, asked, request);
     }
     if (server_.resource_version() != before) ++counts_.writes;
     if ((fault && fault->lose_answer) || chance(network_.lose_answer)) {

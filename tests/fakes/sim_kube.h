@@ -51,6 +51,7 @@ class SimKubeClient final : public StreamTransport, public UnaryClient {
   SimKubeClient(SimKube& sim, std::string token, const Clock& clock);
 
   SimKube& sim_;
+  const std::string token_;
   const std::string authorization_;
   const Clock& clock_;
   std::map<StreamId, std::unique_ptr<Stream>> streams_;
@@ -73,6 +74,11 @@ class SimKube {
   // `clock` is the process's own (for not_after) and outlives the client. The client must not
   // outlive this.
   std::unique_ptr<SimKubeClient> connect(const std::string& token, const Clock& clock);
+
+  // Called after each request that the server has handled, whether or not its answer gets back.
+  using Handled =
+      std::function<void(const std::string& token, const UnaryRequest&, const FakeResponse&)>;
+  void set_after_request(Handled after_request) { after_request_ = std::move(after_request); }
 
   // Does one thing that is due, chosen at random: a request arrives, an answer or a piece of a
   // stream is delivered, a timeout strikes. False when nothing is due.
@@ -99,6 +105,8 @@ class SimKube {
                   std::optional<KubeError> error);
   bool stream_due(SimKubeClient::Stream& stream);
   void exchange_step(SimKubeClient& client, SimKubeClient::Exchange& exchange);
+  FakeResponse handle(const SimKubeClient& client, const UnaryRequest& asked,
+                      const FakeRequest& request);
   UnaryResult perform(SimKubeClient& client, SimKubeClient::Exchange& exchange);
   std::optional<FakeResponse> random_refusal();
 
@@ -106,6 +114,7 @@ class SimKube {
   SeededRandom random_;
   SimNetwork network_;
   FaultPlan faults_;
+  Handled after_request_;
   Now now_;  // as step() was last told
   std::uint64_t last_id_ = 0;
   std::vector<SimKubeClient*> clients_;

@@ -129,5 +129,25 @@ TEST(AgentFaults, ACrashBeforeAnyChangeIsOvercomeByTheNextRun) {
   EXPECT_GT(crash_at, 8);
 }
 
+// Found by the simulator: what was planned was counted as if it were there.
+TEST(AgentFaults, AStatusClaimsNoLinkThatCouldNotBeMade) {
+  AgentWorld world;
+  world.files.write_file(kPods, in_empty_dir("web-0", "a.log"));
+  world.files.write_file(kPods, in_empty_dir("web-0", "b.log"));
+  world.files.fail(FileVerb::kMakeLink, FileErrorKind::kNoSpace, 2, 1);
+  world.desire({empty_dir_source("web-0")});
+  world.settle();
+  ASSERT_EQ(world.link_names().size(), 1U);
+  NodeLinkSetStatus status = world.agent().status(world.now);
+  EXPECT_EQ(status.links, 1);
+  ASSERT_EQ(status.pods.size(), 1U);
+  EXPECT_EQ(status.pods[0].links, 1);
+  world.pass(2s);
+  ASSERT_EQ(world.link_names().size(), 2U);
+  status = world.agent().status(world.now);
+  EXPECT_EQ(status.links, 2);
+  EXPECT_EQ(status.pods[0].links, 2);
+}
+
 }  // namespace
 }  // namespace loglink

@@ -107,6 +107,29 @@ TEST(ClusterStateTest, TheGenerationThatBroughtAPodsSourcesIsRemembered) {
   EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 5) << "ending asks for nothing else";
 }
 
+// Found by the simulator: pods stayed Pending for ever, since a new object counts from 1 again.
+TEST(ClusterStateTest, GenerationsOfAnObjectThatIsGoneAreForgotten) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  const std::vector<Source> sources = state.find_resolved(kWeb0)->resolution.sources;
+  const auto publish = [&] {
+    state.upsert_object(object_of("node-a", 4), kNow);
+    state.upsert_object(object_of("node-a", 5, sources), kNow);
+    ASSERT_EQ(state.find_pod(kWeb0)->sources_since_generation, 5);
+  };
+  NodeLinkSet again = object_of("node-a", 1, sources);
+  again.uid = "another-object";
+
+  publish();
+  state.upsert_object(again, kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 0) << "its deletion was not seen";
+  state.delete_object("node-a");
+  publish();
+  state.delete_object("node-a");
+  state.upsert_object(again, kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 0) << "its deletion was seen";
+}
+
 TEST(ClusterStateTest, AnOlderGenerationIsHeldBackUntilTheAnswerIsDistrusted) {
   ClusterState state{ControllerConfig{}};
   state.upsert_object(object_of("node-a", 1), kNow);

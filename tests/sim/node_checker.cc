@@ -1,0 +1,219 @@
+#include "tests/sim/node_checker.h"
+
+#include <algorithm>
+
+namespace loglink::sim {
+namespace {
+
+// Within this time an agent has looked at a directory again, whatever notices were lost.
+constexpr Duration kSeenWithin = std::chrono::seconds(75);
+constexpr Duration kGoneGrace = std::chrono::seconds(60);
+
+// What identifies a source over its life.
+Source identity(Source source) {
+  source.remove_after.reset();
+  source.since.reset();
+  source.finished = false;
+  return source;
+}
+
+std::string base_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
+  if (!desired) return;
+  if (desired_ && desired_->uid == desired->uid && desired_->generation == desired->generation &&
+      desired_->spec == desired->spec) {
+    return;
+  }
+  const MonotonicTime now = clock_.now().monotonic;
+  if (desired_) {
+    for (const Source& source : desired_->spec.sources) {
+      if (!source.withdrawn()) last_live_[identity(source)] = now;
+    }
+  }
+  desired_ = desired;
+  for (const Source& source : desired_->spec.sources) observed_.insert(identity(source));
+}
+
+std::optional<FileKind> NodeChecker::kind_of(const std::string& target) const {
+  TargetText parsed;
+  if (!parse_target(target, parsed)) return std::nullopt;
+  if (files_.check_root(parsed.root) != RootState::kUsable) return std::nullopt;
+  const auto info = files_.stat(parsed.root, parsed.path);
+  if (info) return info->kind;
+  if (info.error().kind == FileErrorKind::kPermissionDenied) return std::nullopt;
+  return FileKind::kUnknown;  // nothing is there
+}
+
+void NodeChecker::note_target(const std::string& target) {
+  const std::optional<FileKind> kind = kind_of(target);
+  if (!kind) return;
+  const MonotonicTime now = clock_.now().monotonic;
+  const bool regular = *kind == FileKind::kRegular;
+  const auto [entry, is_new] = targets_.try_emplace(target);
+  TargetHistory& history = entry->second;
+  if (is_new) history = {true, MonotonicTime{}, std::nullopt};
+  if (!regular && history.regular) {
+    const bool long_there = now - history.regular_since > kSeenWithin;
+    if (!history.gone_since || long_there) history.gone_since = now;
+  }
+  if (regular && !history.regular) history.regular_since = now;
+  history.regular = regular;
+  if (!regular) return;
+  TargetText parsed;
+  parse_target(target, parsed);
+  const auto info = files_.stat(parsed.root, parsed.path);
+  linked_[{info->id, info->birth_ns.value_or(0)}].insert(target);
+}
+
+void NodeChecker::note_files() {
+  for (const auto& [name, entry] : files_.link_directory()) {
+    if (foreign_.count(name) == 0) note_target(entry.target);
+  }
+}
+
+bool NodeChecker::covers(const Source& source, const std::string& name,
+                         const std::string& target) const {
+  TargetText parsed;
+  if (!parse_target(target, parsed) || parsed.root != source.root) return false;
+  const int level = level_below(source.path, parsed.path);
+  if (level == 0 || level > source.max_depth) return false;
+  const std::string file = base_of(parsed.path);
+  const auto match = [&](const std::string& pattern) { return matches(pattern, file); };
+  if (std::none_of(source.include.begin(), source.include.end(), match)) return false;
+  if (std::any_of(source.exclude.begin(), source.exclude.end(), match)) return false;
+  const bool plain = source.plain_names && level == 1 && may_be_plain(file);
+  const NameForm wanted = plain ? NameForm::kPlain : NameForm::kHashed;
+  return name_form(name, source.pod, source.namespace_name, source.container, file) == wanted;
+}
+
+// S1, S3, S4: what a link that is made may be.
+void NodeChecker::check_new(const std::string& name, const std::string& target) {
+  TargetText parsed;
+  if (!parse_target(target, parsed)) return complain("S1 a target outside the roots", name, target);
+  const bool known = std::any_of(observed_.begin(), observed_.end(), [&](const Source& source) {
+    return covers(source, name, target);
+  });
+  if (!known) complain("S4 no observed source asks for this link", name, target);
+  if (parsed.root != kPodsRoot) return;
+  const auto pod = pods_.find(parsed.path.substr(0, parsed.path.find('/')));
+  if (pod == pods_.end()) return complain("S3 a directory of no pod", name, target);
+  const std::string prefix = pod->second.second + "_" + pod->second.first + "_";
+  if (name.compare(0, prefix.size(), prefix) != 0) {
+    complain("S3 another pod's directory", name, target);
+  }
+}
+
+bool NodeChecker::may_seem_gone(const std::string& target, Duration grace) const {
+  const auto found = targets_.find(target);
+  if (found == targets_.end() || !found->second.gone_since) return false;
+  const MonotonicTime now = clock_.now().monotonic;
+  if (now - *found->second.gone_since < grace) return false;
+  return !found->second.regular || now - found->second.regular_since < kSeenWithin;
+}
+
+// S5, and the linger: when a link of ours may go.
+void NodeChecker::check_gone(const std::string& name, const std::string& target, bool replaced) {
+  if (kind_of(target) == FileKind::kFifo) return;
+  bool live = false;
+  bool finished = true;
+  if (desired_) {
+    for (const Source& source : desired_->spec.sources) {
+      if (source.withdrawn() || !covers(source, name, target)) continue;
+      live = true;
+      finished = finished && source.finished;
+    }
+  }
+  Duration grace = live && !finished ? config_.missing_target_grace : kGoneGrace;
+  if (replaced) grace = Duration(0);
+  if (may_seem_gone(target, grace)) return;
+  if (live) return complain("S5 a wanted link is taken away", name, target);
+  const MonotonicTime now = clock_.now().monotonic;
+  for (const auto& [source, since] : last_live_) {
+    if (covers(source, name, target) && now - since < config_.linger) {
+      complain("S5 a link goes before its linger is over", name, target);
+    }
+  }
+}
+
+// S6, when a link is added.
+void NodeChecker::check_limits(const std::string& name, const std::string& target) {
+  std::size_t sources = 0;
+  if (desired_) sources = desired_->spec.sources.size();
+  const std::size_t most = static_cast<std::size_t>(config_.limits.links_per_node) + 10 * sources;
+  if (own_links() > most) complain("S6 too many links on the node", name, target);
+  if (!desired_) return;
+  for (const Source& source : desired_->spec.sources) {
+    if (source.root != kPodsRoot || !covers(source, name, target)) continue;
+    int links = 0;
+    for (const auto& [other, entry] : files_.link_directory()) {
+      if (foreign_.count(other) == 0 && covers(source, other, entry.target)) ++links;
+    }
+    if (links > config_.limits.links_per_source) {
+      complain("S6 too many links of a source", name, target);
+    }
+  }
+}
+
+void NodeChecker::before_change(const LinkChange& change) {
+  if (foreign_.count(change.name) > 0 && change.kind != LinkChange::Kind::kMake) {
+    complain("S2 a foreign entry is touched", change.name, change.old_target);
+  }
+  note_files();
+  switch (change.kind) {
+    case LinkChange::Kind::kMake:
+      if (removed_in_step_.count(change.name) > 0) {
+        complain("S5 a name is taken away and made again", change.name, change.new_target);
+      }
+      return;
+    case LinkChange::Kind::kReplace:
+      if (change.old_target == change.new_target) {
+        complain("S5 a right link is made again", change.name, change.new_target);
+      }
+      return check_gone(change.name, change.old_target, true);
+    case LinkChange::Kind::kRemove:
+      removed_in_step_.insert(change.name);
+      return check_gone(change.name, change.old_target, false);
+  }
+}
+
+void NodeChecker::after_change(const LinkChange& change) {
+  if (change.kind == LinkChange::Kind::kRemove) return;
+  check_new(change.name, change.new_target);
+  if (change.kind == LinkChange::Kind::kMake) check_limits(change.name, change.new_target);
+  note_target(change.new_target);
+}
+
+void NodeChecker::stranger_removed(const std::string& name) {
+  removed_by_strangers_[name] = clock_.now().monotonic;
+}
+
+void NodeChecker::check_foreign() {
+  for (const auto& [name, entry] : foreign_) {
+    const auto found = files_.link_directory().find(name);
+    if (found == files_.link_directory().end() || found->second != entry) {
+      complain_("S2 a foreign entry is touched: " + name);
+    }
+  }
+}
+
+void NodeChecker::check_status(int links, int links_of_pods) {
+  const MonotonicTime now = clock_.now().monotonic;
+  std::erase_if(removed_by_strangers_,
+                [&](const auto& each) { return now - each.second > kSeenWithin; });
+  const int most = static_cast<int>(own_links() + removed_by_strangers_.size());
+  if (std::max(links, links_of_pods) > most) {
+    complain_("S6 the status claims " + std::to_string(links) + " links (" +
+              std::to_string(links_of_pods) + " by pod), there are " + std::to_string(own_links()));
+  }
+}
+
+bool NodeChecker::was_linked_elsewhere(const FileInfo& file, const std::string& target) const {
+  const auto found = linked_.find({file.id, file.birth_ns.value_or(0)});
+  if (found == linked_.end()) return false;
+  return found->second.size() > 1 || found->second.count(target) == 0;
+}
+
+}  // namespace loglink::sim

@@ -1,0 +1,98 @@
+// Watches one node's link directory for what must never happen (docs/design/0002-simulator.md, S1
+// to S6), by rules of its own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "lib/base/clock.h"
+#include "lib/model/config.h"
+#include "lib/model/node_link_set.h"
+#include "tests/fakes/fake_files.h"
+#include "tests/sim/pod_fact.h"
+#include "tests/sim/sim_files.h"
+
+namespace loglink::sim {
+
+// uid -> (namespace, name) of every pod that ever was.
+using PodRegistry = std::map<std::string, std::pair<std::string, std::string>>;
+
+class NodeChecker {
+ public:
+  // All outlive this; `clock` is the node's. `complain` is called with each violation.
+  NodeChecker(const FakeFiles& files, const Clock& clock, const AgentConfig& config,
+              const PodRegistry& pods, std::function<void(std::string)> complain)
+      : files_(const_cast<FakeFiles&>(files)),  // its readers count their calls
+        clock_(clock),
+        config_(config),
+        pods_(pods),
+        complain_(std::move(complain)) {}
+
+  // The set that the agent goes by now. Cheap when it is the same.
+  void observe(const std::optional<NodeLinkSet>& desired);
+  // Around every change of the node's files by others than the agent, and when time has passed.
+  void note_files();
+  // A stretch of the agent's work in which the world stands still.
+  void begin_step() { removed_in_step_.clear(); }
+  void before_change(const LinkChange& change);
+  void after_change(const LinkChange& change);
+
+  // Entries that are not ours.
+  void add_foreign(const LinkEntry& entry) { foreign_[entry.name] = entry; }
+  void forget_foreign(const std::string& name) { foreign_.erase(name); }
+  // A stranger has deleted a link of ours.
+  void stranger_removed(const std::string& name);
+  [[nodiscard]] const std::map<std::string, LinkEntry>& foreign() const { return foreign_; }
+  void check_foreign();
+
+  // A status that the agent is about to write.
+  void check_status(int links, int links_of_pods);
+
+  [[nodiscard]] std::size_t own_links() const {
+    return files_.link_directory().size() - foreign_.size();
+  }
+  // Whether a file was linked once, under another path than this.
+  [[nodiscard]] bool was_linked_elsewhere(const FileInfo& file, const std::string& target) const;
+
+ private:
+  using Inode = std::pair<FileId, std::int64_t>;
+  struct TargetHistory {
+    bool regular = false;
+    MonotonicTime regular_since{};
+    std::optional<MonotonicTime> gone_since;  // the present gap, or the last one
+  };
+
+  // The kind of what a target means; nullopt: it cannot be seen now.
+  [[nodiscard]] std::optional<FileKind> kind_of(const std::string& target) const;
+  [[nodiscard]] bool covers(const Source& source, const std::string& name,
+                            const std::string& target) const;
+  void note_target(const std::string& target);
+  void check_new(const std::string& name, const std::string& target);
+  void check_gone(const std::string& name, const std::string& target, bool replaced);
+  void check_limits(const std::string& name, const std::string& target);
+  [[nodiscard]] bool may_seem_gone(const std::string& target, Duration grace) const;
+  void complain(const std::string& rule, const std::string& name, const std::string& target) {
+    complain_(rule + ": " + name + " -> " + target);
+  }
+
+  FakeFiles& files_;
+  const Clock& clock_;
+  const AgentConfig& config_;
+  const PodRegistry& pods_;
+  std::function<void(std::string)> complain_;
+
+  std::optional<NodeLinkSet> desired_;
+  std::map<Source, MonotonicTime> last_live_;  // observed sources without their times
+  std::set<Source> observed_;
+  std::map<std::string, LinkEntry> foreign_;
+  std::map<std::string, TargetHistory> targets_;
+  std::map<Inode, std::set<std::string>> linked_;
+  std::set<std::string> removed_in_step_;
+  std::map<std::string, MonotonicTime> removed_by_strangers_;
+};
+
+}  // namespace loglink::sim

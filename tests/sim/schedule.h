@@ -1,0 +1,24 @@
+// One simulated history from one seed: actions and faults, then peace, in which the system must
+// come to what the oracle expects and then be still.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace loglink::sim {
+
+struct ScheduleResult {
+  std::uint64_t seed = 0;
+  std::string violation;  // "": all is well
+  std::string history;    // the last actions before it
+  int steps = 0;
+  std::uint64_t fingerprint = 0;  // of how far chance and time have come
+};
+
+// The same seed and number of steps give the same history on every machine.
+ScheduleResult run_schedule(std::uint64_t seed, int steps);
+
+// What a person needs to see: seed, violation, last actions, and how to run it again.
+std::string describe(const ScheduleResult& result, int steps);
+
+}  // namespace loglink::sim

@@ -1,0 +1,322 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+
+namespace loglink::sim {
+namespace {
+
+using nlohmann::json;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::size_t kHistory = 30;
+constexpr std::size_t kOrphans = 8;
+
+fakes::FakeKubeOptions kube_options(std::uint64_t seed, const Now& now) {
+  fakes::FakeKubeOptions options;
+  options.seed = seed;
+  options.pod_deletion = fakes::PodDeletion::kWhenFinished;
+  options.watch_list = seed % 4 != 0;
+  options.start = now;
+  return options;
+}
+
+std::vector<Root> roots() {
+  return {Root{kPodsRoot, "/var/lib/kubelet/pods", {"*"}, false},
+          Root{kAppsRoot, "/data/apps", {"*"}, false}};
+}
+
+// Short, so that a schedule sees a life's end.
+void set_times(SharedConfig& config) {
+  config.roots = roots();
+  config.linger = seconds(30);
+}
+
+ControllerConfig controller_config() {
+  ControllerConfig config;
+  set_times(config);
+  config.leader_election.lease_duration = seconds(45);
+  config.leader_election.renew_deadline = seconds(30);
+  config.leader_election.retry_period = seconds(6);
+  return config;
+}
+
+// What the chart grants, no more.
+std::vector<fakes::AllowRule> controller_rules() {
+  return {
+      {{"get", "list", "watch"}, {"pods"}, {}, {}},
+      {{"patch"}, {"pods/status"}, {}, {}},
+      {{"get"}, {"nodes"}, {}, {}},
+      {{"get", "list", "watch", "create", "update", "patch", "delete"}, {"nodelinksets"}, {}, {}},
+      {{"create", "patch"}, {"events"}, {}, {}},
+      {{"get", "update"}, {"leases"}, {"loglink-controller"}, {"loglink-system"}},
+      {{"create"}, {"leases"}, {}, {"loglink-system"}}};
+}
+
+std::vector<fakes::AllowRule> agent_rules() {
+  return {{{"get", "list", "watch"}, {"nodelinksets"}, {}, {}},
+          {{"update"}, {"nodelinksets/status"}, {}, {}}};
+}
+
+}  // namespace
+
+World::World(std::uint64_t seed)
+    : dice(seed),
+      now_{MonotonicTime{hours(1)}, WallTime(seconds(1'790'000'000))},
+      kube_(std::make_unique<fakes::SimKube>(kube_options(seed, now_), seed)) {
+  for (const char* name : {"prod", "dev", "loglink-system"}) {
+    request("POST", "/api/v1/namespaces", {{"metadata", {{"name", name}}}});
+  }
+  kube_->step(now_);  // tells it the time
+  kube_->set_after_request(
+      [this](const std::string& token, const UnaryRequest& asked,
+             const fakes::FakeResponse& response) { check_request(token, asked, response); });
+  const std::uint64_t node_count = 1 + dice.below(3);
+  for (std::uint64_t i = 0; i < node_count; ++i) {
+    const std::string name = "node-" + std::to_string(i);
+    auto node = std::make_unique<Node>(now_, static_cast<int>(900 + dice.below(201)), name);
+    make_node(name);
+    kube_->server().set_user("agent-" + name, "system:serviceaccount:loglink-system:agent",
+                             agent_rules());
+    for (const char* root : {kPodsRoot, kAppsRoot}) node->files.add_root(root);
+    node->files.set_time(now_.wall);
+    node->config.node_name = name;
+    set_times(node->config);
+    node->config.missing_target_grace = seconds(90);
+    if (dice.below(4) == 0) node->config.limits.links_per_source = 3;
+    if (dice.below(8) == 0) node->config.limits.links_per_node = 4;
+    node->checker = std::make_unique<NodeChecker>(
+        node->files, node->clock, node->config, registry,
+        [this, name](const std::string& what) { complain(name + ": " + what); });
+    nodes.push_back(std::move(node));
+  }
+  for (const char* name : {"controller-a", "controller-b"}) {
+    controllers.push_back(
+        std::make_unique<ControllerProcess>(now_, static_cast<int>(900 + dice.below(201)), name));
+  }
+}
+
+World::~World() {
+  for (auto& node : nodes) kill(*node);
+  for (auto& controller : controllers) kill(*controller);
+  orphans_.clear();
+}
+
+void World::note(const std::string& action) {
+  const auto passed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now_.monotonic.since_epoch - hours(1));
+  history_.push_back(std::to_string(passed.count()) + " ms: " + action);
+  if (history_.size() > kHistory) history_.pop_front();
+}
+
+std::string World::history() const {
+  std::string text;
+  for (const std::string& line : history_) text += "  " + line + "\n";
+  return text;
+}
+
+// --- processes ----------------------------------------------------------------------------------
+
+void World::start(Node& node) {
+  if (node.agent) return;
+  node.files.restart();
+  node.port = std::make_unique<SimFiles>(node.files, dice);
+  node.port->set_failures(file_failures);
+  node.port->set_observer(
+      [this, &node](const LinkChange& change) {
+        node.checker->observe(node.agent->agent().desired());
+        node.checker->before_change(change);
+      },
+      [&node](const LinkChange& change) { node.checker->after_change(change); });
+  node.api = std::make_unique<SimApi>(kube_->connect("agent-" + node.name, node.clock), dice);
+  node.api->set_observer([this, &node](const UnaryRequest& asked) { check_status(node, asked); });
+  AgentLoopOptions options;
+  options.config = node.config;
+  options.wake = [&node] { node.awake = true; };
+  node.agent = std::make_unique<AgentLoop>(std::move(options), *node.api, *node.api, *node.port,
+                                           node.clock, dice);
+  node.agent->start();
+  node.awake = true;
+}
+
+void World::start(ControllerProcess& controller) {
+  if (controller.loop) return;
+  const std::string instance = controller.name + "-" + std::to_string(++controller.starts);
+  kube_->server().set_user(instance, "system:serviceaccount:loglink-system:controller",
+                           controller_rules());
+  controller.api = std::make_unique<SimApi>(kube_->connect(instance, controller.clock), dice);
+  controller.loop = std::make_unique<ControllerLoop>(
+      controller_config(), instance,
+      ControllerPorts{*controller.api, *controller.api, *controller.api, controller.clock, dice},
+      [](const Remark&) {}, [&controller] { controller.awake = true; });
+  controller.loop->start();
+}
+
+void World::kill(Node& node) {
+  node.agent.reset();
+  node.port.reset();
+  if (node.api) orphans_.push_back(std::move(node.api));
+  if (orphans_.size() > kOrphans) orphans_.erase(orphans_.begin());
+}
+
+void World::kill(ControllerProcess& controller) {
+  controller.loop.reset();
+  if (controller.api) orphans_.push_back(std::move(controller.api));
+  if (orphans_.size() > kOrphans) orphans_.erase(orphans_.begin());
+}
+
+void World::crashed(const Crash& crash) {
+  for (auto& node : nodes) {
+    if (crash.port != node->port.get() && crash.port != node->api.get()) continue;
+    note("the agent of " + node->name + " dies");
+    return kill(*node);
+  }
+  for (auto& controller : controllers) {
+    if (crash.port != controller->api.get()) continue;
+    note(controller->name + " dies");
+    return kill(*controller);
+  }
+}
+
+// --- work ---------------------------------------------------------------------------------------
+
+bool World::is_due(const Node& node) const {
+  return node.agent && (node.awake || node.port->has_notices() ||
+                        node.agent->next_wakeup() <= node.clock.now().monotonic);
+}
+
+bool World::is_due(const ControllerProcess& controller) const {
+  return controller.loop &&
+         (controller.awake || controller.loop->next_wakeup() <= controller.clock.now().monotonic);
+}
+
+void World::observe() {
+  for (auto& node : nodes) {
+    if (node->agent) node->checker->observe(node->agent->agent().desired());
+  }
+}
+
+void World::step(Node& node) {
+  node.checker->begin_step();
+  node.awake = false;
+  if (node.agent->step()) node.awake = true;
+  node.agent->take_notes();
+}
+
+void World::step(ControllerProcess& controller) {
+  controller.awake = false;
+  controller.loop->step();
+  if (controller.loop->finished()) kill(controller);
+}
+
+bool World::work() {
+  const std::size_t count = nodes.size() + controllers.size() + 1;
+  const std::size_t first = dice.below(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t one = (first + i) % count;
+    try {
+      if (one < nodes.size()) {
+        if (!is_due(*nodes[one])) continue;
+        step(*nodes[one]);
+      } else if (one < count - 1) {
+        ControllerProcess& controller = *controllers[one - nodes.size()];
+        if (!is_due(controller)) continue;
+        step(controller);
+      } else {
+        if (!kube_->step(now_)) continue;
+      }
+    } catch (const Crash& crash) {
+      crashed(crash);
+    }
+    observe();
+    return true;
+  }
+  return false;
+}
+
+void World::wait(Duration most) {
+  MonotonicTime next = std::min(kube_->next_due(), now_.monotonic + most);
+  for (const auto& node : nodes) {
+    if (!node->agent) continue;
+    next = std::min(next, node->clock.world_time(node->agent->next_wakeup()));
+  }
+  for (const auto& controller : controllers) {
+    if (!controller->loop) continue;
+    next = std::min(next, controller->clock.world_time(controller->loop->next_wakeup()));
+  }
+  const Duration passed = std::max(next - now_.monotonic, Duration(1000));
+  now_.monotonic = now_.monotonic + passed;
+  now_.wall += passed;
+  for (const auto& node : nodes) node->files.set_time(now_.wall);
+}
+
+void World::run(Duration time) {
+  const MonotonicTime end = now_.monotonic + time;
+  for (int round = 0; now_.monotonic < end; ++round) {
+    if (round > 200'000) complain("the system never rests");
+    if (!work()) wait(end - now_.monotonic);
+  }
+}
+
+// --- the API ------------------------------------------------------------------------------------
+
+fakes::FakeResponse World::request(const std::string& method, const std::string& target,
+                                   const json& body, const std::string& type) {
+  fakes::FakeRequest http;
+  http.method = method;
+  http.target = target;
+  http.accept = "application/json";
+  http.content_type = type;
+  http.authorization = "Bearer admin-token";
+  if (!body.is_null()) http.body = body.dump();
+  return kube_->server().handle(http, now_);
+}
+
+json World::object(const std::string& path) {
+  const std::string text = kube_->server().object(path);
+  return text.empty() ? json() : json::parse(text);
+}
+
+void World::make_node(const std::string& name) {
+  request("POST", "/api/v1/nodes", {{"metadata", {{"name", name}}}});
+}
+
+// Who may write what, and when.
+void World::check_request(const std::string& token, const UnaryRequest& asked,
+                          const fakes::FakeResponse& response) {
+  const std::string what = token + " " + std::string(to_string(asked.method)) + " " + asked.target;
+  if (response.status == 403) complain("asks for more than it is granted: " + what);
+  if (asked.method == Method::kGet) return;
+  if (token.rfind("agent-", 0) == 0) {
+    const std::string own = std::string(kSetsPath) + "/" + token.substr(6) + "/status";
+    if (asked.target.rfind(own, 0) != 0) complain("S7 an agent writes elsewhere: " + what);
+    ++writes_asked;
+    return;
+  }
+  if (asked.target.find("/leases") != std::string::npos) return;
+  ++writes_asked;
+  if (response.status >= 300) return;
+  const json lease = object(kLeasePath);
+  std::string holder;
+  if (!lease.is_null()) holder = lease["spec"].value("holderIdentity", "");
+  if (holder != token) complain("a write by " + token + " while " + holder + " leads: " + what);
+  if (asked.method == Method::kPut && asked.target.find("nodelinksets") != std::string::npos) {
+    const json body = json::parse(asked.body);
+    const std::string version = body["metadata"].value("resourceVersion", "");
+    if (version.empty()) complain("a PUT without resourceVersion: " + what);
+  }
+}
+
+void World::check_status(Node& node, const UnaryRequest& asked) {
+  const json status = json::parse(asked.body).value("status", json::object());
+  int links = 0;
+  for (const json& pod : status.value("pods", json::array())) links += pod.value("links", 0);
+  node.checker->check_status(status.value("links", 0), links);
+}
+
+void World::check_foreign() {
+  for (const auto& node : nodes) node->checker->check_foreign();
+}
+
+}  // namespace loglink::sim
