@@ -1,18 +1,17 @@
 // FilePort: everything the agent asks of and does to the node's file systems. One real
 // implementation (agent/shell), one fake (tests/fakes); both pass tests/contract.
 //
-// Rules for implementations (docs/architecture.md, "Resolving"): every path below a root is resolved
-// by one openat2(RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS|NO_XDEV, O_PATH); no file of a tenant is
-// ever opened for reading. Calls are synchronous, on the agent's one thread.
+// Rules for implementations (docs/architecture.md, "Resolving"): every path below a root is
+// resolved by one openat2(RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS|NO_XDEV, O_PATH); no file of a
+// tenant is ever opened for reading. Calls are synchronous, on the agent's one thread.
 #pragma once
 
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace loglink {
 
@@ -119,7 +118,8 @@ class FilePort {
   // direct mode, the host path).
   [[nodiscard]] virtual std::string target_prefix(const std::string& root) const = 0;
   // A link is ours when its target starts with one of these: what the marker says was ever used, as
-  // far as the configuration can explain it (below rootsDir, or a root's own path). Each ends in "/".
+  // far as the configuration can explain it (below rootsDir, or a root's own path). Each ends in
+  // "/".
   [[nodiscard]] virtual std::vector<std::string> owned_prefixes() const = 0;
 
   virtual FileExpected<FileInfo> stat(const std::string& root, const std::string& path) = 0;

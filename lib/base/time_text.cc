@@ -39,8 +39,7 @@ int digits(std::string_view text, std::size_t at, std::size_t width) {
 std::string format_time(WallTime time) { return date_and_time(time) + "Z"; }
 
 std::string format_micro_time(WallTime time) {
-  const auto micros =
-      floor<std::chrono::microseconds>(time - floor<seconds>(time)).count();
+  const auto micros = floor<std::chrono::microseconds>(time - floor<seconds>(time)).count();
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), ".%06dZ", static_cast<int>(micros));
   return date_and_time(time) + text.data();

@@ -12,26 +12,26 @@ namespace loglink {
 
 enum class KubeErrorKind {
   kCancelled,
-  kRefused,         // TCP refused, unreachable, reset before a byte of the answer
+  kRefused,  // TCP refused, unreachable, reset before a byte of the answer
   kDns,
-  kTls,             // handshake or certificate
+  kTls,  // handshake or certificate
   kConnectTimeout,
-  kIdleTimeout,     // headers or bytes did not come in time
+  kIdleTimeout,  // headers or bytes did not come in time
   kDeadline,
-  kTruncated,       // the connection ended inside an answer
-  kProtocol,        // not HTTP, JSON or protobuf as expected; too large
-  kUnauthorized,    // 401
-  kForbidden,       // 403
-  kNotFound,        // 404 with a Status that names the object
-  kNotServed,       // 404 without: the group or resource does not exist (CRD missing), API not ready
-  kConflict,        // 409 reason Conflict
-  kAlreadyExists,   // 409 reason AlreadyExists
-  kGone,            // 410, as HTTP status or as an ERROR event
-  kTooLargeVersion, // 504 with a resourceVersion from the future
-  kInvalid,         // 400, 422
-  kTooManyRequests, // 429
-  kServerError,     // 5xx
-  kUnexpected,      // any other status
+  kTruncated,      // the connection ended inside an answer
+  kProtocol,       // not HTTP, JSON or protobuf as expected; too large
+  kUnauthorized,   // 401
+  kForbidden,      // 403
+  kNotFound,       // 404 with a Status that names the object
+  kNotServed,      // 404 without: the group or resource does not exist (CRD missing), API not ready
+  kConflict,       // 409 reason Conflict
+  kAlreadyExists,  // 409 reason AlreadyExists
+  kGone,           // 410, as HTTP status or as an ERROR event
+  kTooLargeVersion,  // 504 with a resourceVersion from the future
+  kInvalid,          // 400, 422
+  kTooManyRequests,  // 429
+  kServerError,      // 5xx
+  kUnexpected,       // any other status
 };
 
 // One of status.details.causes.

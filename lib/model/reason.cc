@@ -17,12 +17,14 @@ constexpr std::array<Row, 43> kTable = {{
     {Reason::kInvalidDirectory, "InvalidDirectory", Decider::kController, Severity::kSource},
     {Reason::kUnknownContainer, "UnknownContainer", Decider::kController, Severity::kSource},
     {Reason::kNotOnAVolume, "NotOnAVolume", Decider::kController, Severity::kSource},
-    {Reason::kVolumeKindNotSupported, "VolumeKindNotSupported", Decider::kController, Severity::kSource},
+    {Reason::kVolumeKindNotSupported, "VolumeKindNotSupported", Decider::kController,
+     Severity::kSource},
     {Reason::kHostPathNotAllowed, "HostPathNotAllowed", Decider::kController, Severity::kSource},
     {Reason::kNotADirectory, "NotADirectory", Decider::kController, Severity::kSource},
     {Reason::kDirectoryReserved, "DirectoryReserved", Decider::kController, Severity::kSource},
     {Reason::kPathNotSupported, "PathNotSupported", Decider::kController, Severity::kSource},
-    {Reason::kUnresolvedSubPathExpr, "UnresolvedSubPathExpr", Decider::kController, Severity::kSource},
+    {Reason::kUnresolvedSubPathExpr, "UnresolvedSubPathExpr", Decider::kController,
+     Severity::kSource},
     {Reason::kStaticPod, "StaticPod", Decider::kController, Severity::kSource},
     {Reason::kNamespaceNotAllowed, "NamespaceNotAllowed", Decider::kController, Severity::kSource},
     {Reason::kRejectedByServer, "RejectedByServer", Decider::kController, Severity::kSource},
@@ -32,7 +34,8 @@ constexpr std::array<Row, 43> kTable = {{
     {Reason::kInvalidDepth, "InvalidDepth", Decider::kController, Severity::kSource},
     {Reason::kUnknownAnnotation, "UnknownAnnotation", Decider::kController, Severity::kTold},
     {Reason::kPodLimitReached, "PodLimitReached", Decider::kController, Severity::kLimit},
-    {Reason::kNamespaceLimitReached, "NamespaceLimitReached", Decider::kController, Severity::kLimit},
+    {Reason::kNamespaceLimitReached, "NamespaceLimitReached", Decider::kController,
+     Severity::kLimit},
     {Reason::kNodeLimitReached, "NodeLimitReached", Decider::kController, Severity::kLimit},
     {Reason::kCRDOutdated, "CRDOutdated", Decider::kController, Severity::kCondition},
     {Reason::kUnknownRoot, "UnknownRoot", Decider::kAgent, Severity::kSource},
@@ -93,17 +96,21 @@ const std::vector<Reason>& all_reasons() {
 
 std::string_view to_string(StatusWord word) {
   switch (word) {
-    case StatusWord::kInvalid: return "Invalid";
-    case StatusWord::kDegraded: return "Degraded";
-    case StatusWord::kPending: return "Pending";
-    case StatusWord::kLinked: return "Linked";
+    case StatusWord::kInvalid:
+      return "Invalid";
+    case StatusWord::kDegraded:
+      return "Degraded";
+    case StatusWord::kPending:
+      return "Pending";
+    case StatusWord::kLinked:
+      return "Linked";
   }
   __builtin_unreachable();
 }
 
 std::optional<StatusWord> status_word_from_string(std::string_view word) {
-  for (const StatusWord candidate : {StatusWord::kInvalid, StatusWord::kDegraded,
-                                     StatusWord::kPending, StatusWord::kLinked}) {
+  for (const StatusWord candidate :
+       {StatusWord::kInvalid, StatusWord::kDegraded, StatusWord::kPending, StatusWord::kLinked}) {
     if (to_string(candidate) == word) return candidate;
   }
   return std::nullopt;

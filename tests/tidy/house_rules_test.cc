@@ -116,8 +116,7 @@ TEST(HouseRules, NoMachinePaths) {
                     {".cc", ".h", ".md", ".yaml", ".txt", "setup", "demo", "test", "check"})) {
     if (file.path.rfind("tests/tidy", 0) == 0) continue;
     for (std::size_t i = 0; i < file.lines.size(); ++i) {
-      EXPECT_FALSE(std::regex_search(file.lines[i], machine_path))
-          << file.path << ":" << i + 1;
+      EXPECT_FALSE(std::regex_search(file.lines[i], machine_path)) << file.path << ":" << i + 1;
     }
   }
 }
