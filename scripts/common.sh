@@ -14,50 +14,89 @@ fail() {
   exit 1
 }
 
-# quietly <what> <command...>: runs it without output; on failure shows all of it and ends.
+# quietly <what> <command...>: runs it without output, on a terminal with its latest line; on failure
+# shows all of it and ends. The log has no name, so that an interrupted script leaves none.
 quietly() {
-  local what=$1 log status=0
+  local what=$1 log status=0 input output
   shift
   log=$(mktemp)
-  "$@" >"$log" 2>&1 || status=$?
+  exec {output}>"$log"
+  exec {input}<"$log"
+  rm -f "$log"
+  if [[ -t 1 ]]; then
+    "$@" 2>&1 | show_latest_line "$output" || status=${PIPESTATUS[0]}
+  else
+    "$@" >&"$output" 2>&1 || status=$?
+  fi
   if ((status)); then
-    cat "$log" >&2
-    rm -f "$log"
+    cat <&"$input" >&2
     fail "$what failed (exit code $status); its output is above"
   fi
-  rm -f "$log"
+  exec {output}>&- {input}<&-
+}
+
+# show_latest_line <fd>: copies stdin there; the terminal shows only the line that is the latest.
+show_latest_line() {
+  local line width
+  read -r _ width < <(stty size <&2 2>/dev/null) || width=0
+  ((width > 20)) || width=80
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '%s\n' "$line" >&"$1"
+    printf '\r\e[K    %.*s' $((width - 5)) "${line//[^[:print:]]/ }"
+  done
+  printf '\r\e[K'
 }
 
 as_root() {
   if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
+# missing_packages <package...>: those that are not installed, one a line.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
 # install_packages <package...>: Debian packages, only those that are missing.
 install_packages() {
-  local package missing=()
-  for package in "$@"; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-      missing+=("$package")
-  done
+  local lock missing
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
     fail "these Debian packages are missing and I may not install them: ${missing[*]}
-       cure: run as root, or: sudo apt-get install --no-install-recommends ${missing[*]}"
+       cure, as root or with sudo: apt-get update && apt-get install --no-install-recommends ${missing[*]}"
   fi
-  say "Installing ${#missing[@]} Debian packages"
-  quietly "apt-get update" as_root apt-get update -q
-  quietly "apt-get install" as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+  # Two scripts at once: apt would refuse the second one.
+  exec {lock}<"$repository/scripts"
+  flock "$lock"
+  mapfile -t missing < <(missing_packages "$@")
+  if ((${#missing[@]})); then
+    say "Installing ${#missing[@]} Debian packages"
+    quietly "apt-get update" as_root apt-get update -q
+    quietly "apt-get install" as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "${missing[@]}"
+  fi
+  exec {lock}<&-
 }
 
 # build <preset> [target...]
 build() {
-  local preset=$1
+  local preset=$1 lock
   shift
   cd "$repository" || exit
+  # Two scripts at once: cmake and ninja do not share a build directory.
+  mkdir -p "build/$preset"
+  exec {lock}<"build/$preset"
+  if ! flock -n "$lock"; then
+    say "Waiting for another build of preset $preset"
+    flock "$lock"
+  fi
   quietly "cmake --preset $preset" cmake --preset "$preset"
   quietly "the build of preset $preset" cmake --build --preset "$preset" -j "$jobs" \
     ${1:+--target "$@"}
+  exec {lock}<&-
 }
 
 # run_tests <preset> [ctest arguments...]: prints failures in full, then one line "N passed, N failed"
