@@ -97,27 +97,37 @@ int run_main(int argc, char** argv) {
   app.footer(kExamples);
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+  app.add_option("--log-level", flags.log_level, "Overrides logLevel of the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  app.add_option("--log-format", flags.log_format, "text or json")
+  app.add_option("--log-format", flags.log_format, "Overrides logFormat of the configuration")
       ->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--config", flags.config, "configuration file (YAML)");
+  app.add_option("--config", flags.config, "Configuration file; without it, defaults")
+      ->type_name("FILE");
 
-  CLI::App* run_app = app.add_subcommand("run", "Run until SIGTERM");
-  CLI::Option* kubeconfig = run_app->add_option("--kubeconfig", flags.kubeconfig,
-                                                "default: $KUBECONFIG, then in-cluster");
-  run_app->add_option("--from-file", flags.from_file, "a NodeLinkSet, instead of an API server")
+  CLI::App* run_app = app.add_subcommand("run", "Keeps the links until it is told to stop");
+  CLI::Option* kubeconfig =
+      run_app
+          ->add_option("--kubeconfig", flags.kubeconfig,
+                       "Without it: $KUBECONFIG, the pod's service account, ~/.kube/config")
+          ->type_name("FILE");
+  run_app->add_option("--from-file", flags.from_file, "A NodeLinkSet, instead of an API server")
+      ->type_name("FILE")
       ->excludes(kubeconfig);
-  CLI::App* apply_app = app.add_subcommand("apply", "Make the links of one set, once");
-  CLI::Option* file = apply_app->add_option("-f,--file", flags.file, "a NodeLinkSet");
-  apply_app->add_flag("--last", flags.last, "the last known set")->excludes(file);
-  apply_app->add_flag("--dry-run", flags.dry_run, "only say what would be done");
-  CLI::App* status_app = app.add_subcommand("status", "Which file has which link, and why not");
-  CLI::App* mount_app = app.add_subcommand("mount", "Make the safe roots (privileged)");
-  CLI::Option* ready = mount_app->add_flag("--ready", flags.ready, "open the gate for collectors");
-  mount_app->add_flag("--unmount", flags.unmount, "take the safe roots away")->excludes(ready);
-  CLI::App* verify_app = app.add_subcommand("verify", "Are the safe roots visible and safe here?");
-  verify_app->add_option("--wait", flags.wait, "how long to wait for them, for example 60s");
+  CLI::App* apply_app = app.add_subcommand("apply", "Makes the links of one NodeLinkSet, once");
+  CLI::Option* file =
+      apply_app->add_option("-f,--file", flags.file, "A NodeLinkSet, in YAML or JSON")
+          ->type_name("FILE");
+  apply_app->add_flag("--last", flags.last, "The one that the agent last had from the API server")
+      ->excludes(file);
+  apply_app->add_flag("--dry-run", flags.dry_run, "Only says what would be done");
+  CLI::App* status_app =
+      app.add_subcommand("status", "Shows which file has which link, and why not");
+  CLI::App* mount_app = app.add_subcommand("mount", "Makes the safe roots (privileged)");
+  CLI::Option* ready = mount_app->add_flag("--ready", flags.ready, "Opens the gate for collectors");
+  mount_app->add_flag("--unmount", flags.unmount, "Takes the safe roots away")->excludes(ready);
+  CLI::App* verify_app =
+      app.add_subcommand("verify", "Checks that the safe roots are visible and safe here");
+  verify_app->add_option("--wait", flags.wait, "How long to wait for them, as 60s or 5m");
 
   try {
     app.parse(argc, argv);

@@ -34,10 +34,12 @@ constexpr const char* kExamples = R"(Examples:
   loglink-controller run --config /etc/loglink/controller.yaml
   loglink-controller run --kubeconfig ~/.kube/config --log-level debug
   loglink-controller explain -f pods.yaml
-  helm template my-chart | loglink-controller explain -f - -o json
+  helm template my-chart | loglink-controller explain -f -
+  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[]] == []'
   loglink-controller drain --timeout 300s
 
-Exit codes: 0 done, 1 refused or failed (the message is on stderr), 2 wrong usage.)";
+Exit codes: 0 done, 1 refused or failed (the message is on stderr), 2 wrong usage. What "explain"
+finds wrong is its answer: exit code 0.)";
 
 struct Options {
   std::string config_file;

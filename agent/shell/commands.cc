@@ -84,7 +84,10 @@ void print_refusals(const Agent& agent, std::ostream& out) {
 std::string not_ready(Agent& agent, const Clock& clock) {
   for (const Condition& condition : agent.status(clock.now()).conditions) {
     const bool is_it = condition.type == names::kConditionReady && condition.status != "True";
-    if (is_it) return condition.reason + ": " + condition.message;
+    if (!is_it) continue;
+    const bool is_unmounted = condition.reason == to_string(Reason::kUnsafeRoot);
+    return condition.reason + ": " + condition.message +
+           (is_unmounted ? "; run `loglink-agent mount` first, or set linkMode: direct" : "");
   }
   return "the link directory cannot be used";
 }

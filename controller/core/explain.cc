@@ -32,8 +32,8 @@ std::string count(std::size_t number, const std::string& one, const std::string&
 }
 
 // The names that files get, as a pattern that a person can read.
-std::string name_pattern(const Source& source) {
-  const std::string owner = source.pod + "_" + source.namespace_name + "_" + source.container;
+std::string name_pattern(const Source& source, const std::string& pod_name) {
+  const std::string owner = pod_name + "_" + source.namespace_name + "_" + source.container;
   if (source.naming == names::kNamingKubelet) return owner + "-<logfile>-<64 hex digits>.log";
   if (source.plain_names) return owner + "-<logfile>.log";
   return owner + "-<logfile>-<8 hex digits>.log";
@@ -66,15 +66,15 @@ bool is_left_out(const ExplainedPod& pod, const std::string& watch_dir) {
 }
 
 void add_source(std::string& text, const Source& source, const std::string& watch_dir,
-                const ControllerConfig& config) {
+                const std::string& pod_name, const ControllerConfig& config) {
   add_line(text, 2, "linked   " + watch_dir + "  (container " + source.container + ")");
   add_line(text, 11, "files    " + which_files(source));
   add_line(text, 11, "on node  " + host_directory(source, config));
-  add_line(text, 11, "as       " + join_path(config.link_dir, name_pattern(source)));
+  add_line(text, 11, "as       " + join_path(config.link_dir, name_pattern(source, pod_name)));
   if (source.plain_names && source.naming == names::kNamingLogfile) {
-    std::string exceptions = "names other than x.log";
-    if (source.max_depth > 1) exceptions += " and files in subdirectories";
-    add_line(text, 20, "(8 hex digits before .log for " + exceptions + ")");
+    std::string exceptions = "other endings and unusual characters";
+    if (source.max_depth > 1) exceptions += ", and in subdirectories";
+    add_line(text, 20, "(-<8 hex digits>.log for " + exceptions + ")");
   }
 }
 
@@ -89,10 +89,11 @@ void add_refusal(std::string& text, const std::string& word, const std::string& 
   if (cure != std::string::npos) add_line(text, 11, "-> " + message.substr(cure + 2));
 }
 
-void add_pod(std::string& text, const ExplainedPod& explained, const ControllerConfig& config) {
+void add_pod(std::string& text, const ExplainedPod& explained, const std::string& name,
+             const ControllerConfig& config) {
   const PodView& pod = explained.pod.pod;
   const Resolution& resolution = explained.pod.resolution;
-  std::string head = "pod " + pod.namespace_name + "/" + pod.name;
+  std::string head = "pod " + pod.namespace_name + "/" + name;
   if (node_of(pod) == names::kUnscheduledNode) {
     head += " (on any node)";
   } else {
@@ -103,7 +104,7 @@ void add_pod(std::string& text, const ExplainedPod& explained, const ControllerC
   add_line(text, 0, head);
   for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
     if (is_left_out(explained, resolution.watch_dirs[i])) continue;
-    add_source(text, resolution.sources[i], resolution.watch_dirs[i], config);
+    add_source(text, resolution.sources[i], resolution.watch_dirs[i], name, config);
   }
   for (const Refusal& each : resolution.refusals) {
     add_refusal(text, "refused  ", each.watch_dir, each.reason, each.message);
@@ -168,14 +169,18 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
   return explanation;
 }
 
-std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config) {
+std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config,
+                                const std::set<ObjectKey>& workloads) {
+  const auto name = [&](const ObjectKey& key) {
+    return workloads.count(key) == 0 ? key.name : key.name + "-*";
+  };
   std::string text;
   for (const ExplainedPod& pod : explanation.pods) {
-    add_pod(text, pod, config);
+    add_pod(text, pod, name(pod.pod.pod.key()), config);
     text += "\n";
   }
   for (const ObjectKey& key : explanation.not_asking) {
-    add_line(text, 0, "pod " + key.namespace_name + "/" + key.name + ": no loglink annotation");
+    add_line(text, 0, "pod " + key.namespace_name + "/" + name(key) + ": no loglink annotation");
   }
   if (!explanation.not_asking.empty()) text += "\n";
   return text + summary(explanation) + "\n";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ struct Explanation {
 Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now);
 
 // What a person reads: what is linked, where on the node, as which names; what is refused, why, and
-// the cure. Printable ASCII and newlines only.
-std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config);
+// the cure. Pods whose key is in `workloads` stand for those of a workload: "web-*". Printable
+// ASCII and newlines only.
+std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config,
+                                const std::set<ObjectKey>& workloads = {});
 
 }  // namespace loglink

@@ -54,7 +54,11 @@ Expected<std::string> explain_manifest(const std::string& manifest, const std::s
     case ExplainFormat::kText:
       break;
   }
-  std::string text = explanation_to_text(explanation, config);
+  std::string text = explanation_to_text(explanation, config, read.workloads);
+  for (const std::string& workload : read.misplaced) {
+    text += "note: loglink annotations of " + workload +
+            " itself do nothing; put them into the metadata of its pod template\n";
+  }
   for (const std::string& kind : read.skipped) text += "skipped: " + kind + "\n";
   return text;
 }

@@ -120,6 +120,14 @@ PodView pod_of_workload(const JsonReader& object, std::string_view kind) {
   return pod_of_template(job_template.child("spec"));
 }
 
+bool has_annotation_of_ours(const JsonReader& metadata) {
+  bool has = false;
+  metadata.child("annotations").members([&](std::string_view key, const JsonReader&) {
+    has = has || key.starts_with(names::kAnnotationPrefix);
+  });
+  return has;
+}
+
 // Of "metadata.generateName: web-" the part that every name made from it has.
 std::string name_of(const JsonReader& object) {
   const JsonReader metadata = object.child("metadata");
@@ -202,6 +210,12 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
     }
     pod.name = name_of(object);
     complete(pod);
+    if (kind != "Pod") {
+      out.workloads.insert(pod.key());
+      if (has_annotation_of_ours(object.child("metadata"))) {
+        out.misplaced.push_back(sanitize(kind + "/" + pod.name));
+      }
+    }
     out.pods.push_back(std::move(pod));
   }));
   return out;

@@ -1,6 +1,7 @@
 // Files that people write: YAML or JSON, several documents, kind: List. Errors name file and line.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,16 @@
 namespace loglink {
 
 // Pods of a manifest, for `explain`. Workloads (Deployment, StatefulSet, DaemonSet, ReplicaSet,
-// Job, CronJob) give the pod of their template, called as the workload. Missing nodeName and uid
+// Job, CronJob) give the pod of their template, called as the workload, and are in `workloads`:
+// the real pods' names go on after a dash. Missing nodeName and uid
 // become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace "default". Other
-// kinds are skipped and named in `skipped` ("Service/web").
+// kinds are skipped and named in `skipped` ("Service/web"). Workloads with an annotation of ours on
+// themselves, where it does nothing, are named in `misplaced`.
 struct ManifestPods {
   std::vector<PodView> pods;
+  std::set<ObjectKey> workloads;
   std::vector<std::string> skipped;
+  std::vector<std::string> misplaced;
 };
 Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name);
 

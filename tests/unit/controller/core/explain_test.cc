@@ -48,7 +48,7 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
            files    *.log but not debug*, 3 levels deep
            on node  /var/lib/kubelet/pods/<pod uid>/volumes/kubernetes.io~empty-dir/logs
            as       /run/loglink/links/web-0_prod_app-<logfile>.log
-                    (8 hex digits before .log for names other than x.log and files in subdirectories)
+                    (-<8 hex digits>.log for other endings and unusual characters, and in subdirectories)
   linked   /host  (container app)
            files    *.log but not debug*, 3 levels deep
            on node  /srv/apps
@@ -57,7 +57,7 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
            files    *.log but not debug*, 3 levels deep
            on node  /var/lib/kubelet/pods/<pod uid>/volumes/kubernetes.io~empty-dir/logs/nginx
            as       /run/loglink/links/web-0_prod_nginx-<logfile>.log
-                    (8 hex digits before .log for names other than x.log and files in subdirectories)
+                    (-<8 hex digits>.log for other endings and unusual characters, and in subdirectories)
   refused  /data/logs: VolumeKindNotSupported
            volume "data" is a persistentVolumeClaim
            -> mount an emptyDir or an allowed hostPath
@@ -84,6 +84,16 @@ TEST(ExplainText, ShowsTheNamesOfTheConfiguredNaming) {
   EXPECT_THAT(
       text_of({simple_pod()}, config),
       HasSubstr("as       /var/log/gravity/web-0_prod_app-<logfile>-<64 hex digits>.log\n"));
+}
+
+TEST(ExplainText, LeavesTheEndOfAPodsNameOpenWhereAWorkloadMakesIt) {
+  const std::vector<PodView> pods = {simple_pod().named("prod", "web"),
+                                     PodBuilder().named("prod", "cron")};
+  const std::string text = explanation_to_text(
+      explain(pods, {}, kNow), {}, {ObjectKey{"prod", "web"}, ObjectKey{"prod", "cron"}});
+  EXPECT_THAT(text, HasSubstr("pod prod/web-* on node"));
+  EXPECT_THAT(text, HasSubstr("/run/loglink/links/web-*_prod_app-<logfile>.log\n"));
+  EXPECT_THAT(text, HasSubstr("pod prod/cron-*: no loglink annotation\n"));
 }
 
 TEST(ExplainText, SaysWhichPodsDoNotAsk) {

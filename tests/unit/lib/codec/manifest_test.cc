@@ -56,6 +56,7 @@ spec:
                       {"none", "emptyDir", "", "", ""}};
   EXPECT_THAT(read->pods, ElementsAre(expected));
   EXPECT_TRUE(read->skipped.empty());
+  EXPECT_TRUE(read->workloads.empty());
 }
 
 TEST(ReadPodsTest, WhatIsThereIsKept) {
@@ -107,6 +108,20 @@ TEST_P(Workloads, GiveThePodOfTheirTemplate) {
   EXPECT_EQ(pod.service_account, "sa");
   EXPECT_EQ(pod.annotations.at("loglink/watch-dir"), "/x");
   EXPECT_EQ(pod.containers.at(0).name, "app");
+  EXPECT_THAT(read->workloads, ElementsAre(pod.key()));
+  EXPECT_TRUE(read->misplaced.empty());
+}
+
+TEST_P(Workloads, AreNamedWhenTheyHaveTheAnnotationsOfTheirPods) {
+  std::string spec = "{template: {metadata: {}, spec: {}}}";
+  if (GetParam() == "CronJob") spec = "{jobTemplate: {spec: " + spec + "}}";
+  const auto read = read_pods("kind: " + GetParam() +
+                                  "\nmetadata: {name: web, annotations: {loglink/watch-dir: /x}}\n"
+                                  "spec: " +
+                                  spec,
+                              "w.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_THAT(read->misplaced, ElementsAre(GetParam() + "/web"));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Workloads,
