@@ -34,7 +34,7 @@ std::string_view cure(Reason reason) {
       {Reason::kNotARegularFile, "only regular files are linked"},
       {Reason::kNameTaken, "something else has the link's name"},
       {Reason::kNameCollision, "another file has the link's name"},
-      {Reason::kNameTooLong, "the link's name would be too long"},
+      {Reason::kNameTooLong, "the link's name or target would be too long"},
       {Reason::kAlreadyLinked, "another link has the file"},
       {Reason::kLinkLimitReached, "a limit on links is reached"},
   }};
@@ -177,22 +177,48 @@ std::size_t estimated_bytes(const NodeLinkSetStatus& status) {
   return bytes;
 }
 
+// Whose namespace takes most gives most, one piece at a time: messages, then untroubled pods, then
+// the others, the last of each first. So one tenant's pods never cost others their answers.
 void bound_status(NodeLinkSetStatus& status) {
+  struct Namespace {
+    std::size_t bytes = 0;
+    std::vector<std::size_t> messages, untroubled, troubled;  // places in status.pods
+  };
+  std::map<std::string, Namespace> namespaces;
+  for (std::size_t i = 0; i < status.pods.size(); ++i) {
+    const PodLinks& pod = status.pods[i];
+    Namespace& space = namespaces[pod.namespace_name];
+    space.bytes += entry_bytes(pod);
+    if (!pod.message.empty()) space.messages.push_back(i);
+    (pod.reason.empty() ? space.untroubled : space.troubled).push_back(i);
+  }
   std::size_t bytes = estimated_bytes(status);
-  const auto fits = [&] { return bytes <= limits::kStatusBytes; };
-  for (auto pod = status.pods.rbegin(); pod != status.pods.rend() && !fits(); ++pod) {
-    bytes -= json_bytes(pod->message);
-    pod->message.clear();
-  }
-  for (const bool troubled_too : {false, true}) {
-    for (std::size_t i = status.pods.size(); i > 0; --i) {
-      if (fits() && status.pods.size() <= limits::kStatusPods) return;
-      const PodLinks& pod = status.pods[i - 1];
-      if (!pod.reason.empty() && !troubled_too) continue;
-      bytes -= entry_bytes(pod);
-      status.pods.erase(status.pods.begin() + static_cast<std::ptrdiff_t>(i - 1));
+  std::size_t pods = status.pods.size();
+  std::vector<bool> dropped(status.pods.size(), false);
+  while (bytes > limits::kStatusBytes || pods > limits::kStatusPods) {
+    const auto greediest = std::max_element(
+        namespaces.begin(), namespaces.end(),
+        [](const auto& a, const auto& b) { return a.second.bytes < b.second.bytes; });
+    Namespace& space = greediest->second;
+    std::size_t freed = 0;
+    if (bytes > limits::kStatusBytes && !space.messages.empty()) {
+      std::string& message = status.pods[space.messages.back()].message;
+      freed = json_bytes(message);
+      message.clear();
+      space.messages.pop_back();
+    } else {
+      std::vector<std::size_t>& from = space.untroubled.empty() ? space.troubled : space.untroubled;
+      if (from.empty()) return;  // cannot be: a namespace without pods has no bytes
+      freed = entry_bytes(status.pods[from.back()]);
+      dropped[from.back()] = true;
+      from.pop_back();
+      --pods;
     }
+    bytes -= freed;
+    space.bytes -= freed;
   }
+  std::size_t place = 0;
+  std::erase_if(status.pods, [&](const PodLinks&) { return dropped[place++]; });
 }
 
 void set_condition(std::vector<Condition>& conditions, Condition condition, WallTime now) {

@@ -49,6 +49,25 @@ TEST(BoundStatus, DropsUntroubledPodsBeforeTroubledOnes) {
   EXPECT_EQ(untroubled, 0);
 }
 
+// One namespace that sorts first and says much must not cost the last one its answer.
+TEST(BoundStatus, AGreedyNamespaceCostsOthersNothing) {
+  NodeLinkSetStatus status;
+  for (int i = 0; i < 600; ++i) {
+    status.pods.push_back(pod(i, "NameTaken", std::string(500, 'x')));
+    status.pods.back().namespace_name = "aaa-greedy";
+    status.pods.back().pod = std::string(240, 'p') + std::to_string(i);
+  }
+  status.pods.push_back(pod(1, "NotARegularFile", "only regular files are linked: a.log"));
+  status.pods.push_back(pod(2, "", ""));
+  for (std::size_t i = 600; i < 602; ++i) status.pods[i].namespace_name = "zzz-modest";
+  bound_status(status);
+  EXPECT_LE(estimated_bytes(status), limits::kStatusBytes);
+  ASSERT_GE(status.pods.size(), 2U);
+  const PodLinks& troubled = status.pods[status.pods.size() - 2];
+  EXPECT_EQ(troubled.namespace_name, "zzz-modest");
+  EXPECT_EQ(troubled.message, "only regular files are linked: a.log");
+}
+
 TEST(Conditions, ATransitionIsAChangeOfTheStatusAlone) {
   std::vector<Condition> conditions;
   set_condition(conditions, {"Ready", "True", "Ready", "", 1, {}}, kStart);

@@ -1,0 +1,127 @@
+// What tenants, clocks and time itself do to the rules of a link's life.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/core/agent_world.h"
+
+namespace loglink {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+using namespace std::chrono_literals;
+
+class AgentHostile : public testing::Test {
+ protected:
+  void write(const std::string& file) {
+    world.files.write_file(kPods, in_empty_dir("web-0", file));
+  }
+  void rename(const std::string& from, const std::string& to) {
+    world.files.rename(kPods, in_empty_dir("web-0", from), in_empty_dir("web-0", to));
+  }
+  void hard_link(const std::string& to, const std::string& existing) {
+    world.files.make_hard_link(kPods, in_empty_dir("web-0", to), in_empty_dir("web-0", existing));
+  }
+  void desire_web(int max_depth = 1) {
+    Source source = empty_dir_source("web-0");
+    source.max_depth = max_depth;
+    world.desire({source});
+    world.settle();
+  }
+  void pass_days(int days) {
+    for (int hour = 0; hour < days * 24; ++hour) {
+      world.turn_clock(1h);
+      world.settle();
+    }
+  }
+
+  const std::string app_link = "web-0_prod_app-app.log";
+  AgentWorld world;
+};
+
+TEST_F(AgentHostile, ARotatedFileThatStaysForWeeksIsNotSentAgain) {
+  write("app.log");
+  desire_web();
+  rename("app.log", "app-2026-01-01.log");
+  write("app.log");
+  world.settle();
+  pass_days(9);
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+  EXPECT_EQ(world.agent().memory().size(), 2U);
+}
+
+TEST_F(AgentHostile, AfterAWeekWithoutAnyChangeARotationIsStillOne) {
+  write("app.log");
+  desire_web();
+  pass_days(9);
+  rename("app.log", "app-2026-01-01.log");
+  write("app.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+}
+
+TEST_F(AgentHostile, AWallClockThatJumpsAheadForgetsNoFileOfALivePod) {
+  write("app.log");
+  desire_web();
+  rename("app.log", "app-2026-01-01.log");
+  write("app.log");
+  world.settle();
+  world.now.wall += 30 * 24h;
+  world.pass(2min);
+  world.files.make_special(kPods, in_empty_dir("web-0", "fifo.log"), FileKind::kFifo);  // a plan
+  world.pass(2min);
+  EXPECT_THAT(world.link_names(), Not(Contains("web-0_prod_app-app-2026-01-01.log")));
+}
+
+TEST_F(AgentHostile, TheMemoryOfFilesOfPodsThatAreGoneStillEnds) {
+  write("app.log");
+  desire_web();
+  ASSERT_EQ(world.agent().memory().size(), 1U);
+  world.desire({});
+  pass_days(9);
+  EXPECT_EQ(world.agent().memory().size(), 0U);
+}
+
+// Apache's rotatelogs -L: a second name, moved on to the newest file by unlink and link.
+TEST_F(AgentHostile, ADeletedNameOfAFileThatHasAnotherNameDoesNotMakeItNew) {
+  write("log-1.log");
+  hard_link("current.log", "log-1.log");
+  desire_web();
+  ASSERT_THAT(world.link_names(), ElementsAre("web-0_prod_app-current.log"));
+  world.files.remove(kPods, in_empty_dir("web-0", "current.log"));
+  write("log-2.log");
+  hard_link("current.log", "log-2.log");
+  world.pass(1min);
+  EXPECT_THAT(world.link_names(), Not(Contains("web-0_prod_app-log-1.log")));
+}
+
+TEST_F(AgentHostile, StateThatCannotBeReadIsTold) {
+  write("app.log");
+  world.files.fail(FileVerb::kLoadState, FileErrorKind::kIo, 1, 2);
+  desire_web();
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+  std::vector<std::string> messages;
+  for (const LogNote& note : world.agent().take_notes()) messages.push_back(note.message);
+  EXPECT_THAT(messages, Contains("state cannot be read, going on without it"));
+}
+
+TEST_F(AgentHostile, AFileTooDeepForASymlinkCostsOnlyItself) {
+  std::string directory;
+  for (int level = 0; level < 15; ++level) directory += std::string(254, 'd') + "/";
+  const std::string deep = directory + std::string(240, 'f') + ".log";
+  ASSERT_GT(pods_target(in_empty_dir("web-0", deep)).size(), kTargetBytesMax);
+  write(deep);
+  write("app.log");
+  desire_web(16);
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+  EXPECT_EQ(world.reason("web-0"), "NameTooLong");
+  EXPECT_EQ(world.ready_reason(), "");
+  // And when an event shows it.
+  write(directory + std::string(239, 'f') + ".log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+}
+
+}  // namespace
+}  // namespace loglink
