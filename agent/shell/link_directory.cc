@@ -49,6 +49,12 @@ bool is_explained(const std::string& prefix, const LinkDirectory::Prefixes& pref
   return prefix.size() > below.size() && prefix.substr(0, below.size()) == below;
 }
 
+// Somebody else's directory or marker, or a system error.
+FileError not_ownable(const Error& error) {
+  const bool is_foreign = error.code == ErrorCode::kFailedPrecondition;
+  return {is_foreign ? FileErrorKind::kNotOurs : FileErrorKind::kIo, 0};
+}
+
 }  // namespace
 
 Expected<void> make_directories(const std::string& path) {
@@ -137,9 +143,10 @@ Expected<std::vector<std::string>> LinkDirectory::read_marker() const {
   }
   // What follows the last newline was cut by a crash, or is being written.
   std::vector<std::string> lines = split(text, '\n');
+  const std::string cut = std::move(lines.back());
   lines.pop_back();
-  if (lines.empty()) return lines;
-  if (lines.front() != kFirstLine) {
+  if (lines.empty() && cut == kFirstLine.substr(0, cut.size())) return lines;
+  if (lines.empty() || lines.front() != kFirstLine) {
     return fail(ErrorCode::kFailedPrecondition,
                 "linkDir " + path_ + ": the marker " + kMarker +
                     " is of an unknown version; this agent knows \"" + std::string(kFirstLine) +
@@ -166,6 +173,12 @@ Expected<void> LinkDirectory::append_prefixes() {
   struct stat status {};
   if (::fstat(marker_.get(), &status) != 0) return fail_errno(errno, path_ + "/" + kMarker);
   std::string addition;
+  const auto first_line_bytes = static_cast<off_t>(kFirstLine.size());
+  if (status.st_size <= first_line_bytes && status.st_size > 0) {
+    // Cut within the first line: nothing in it is worth keeping.
+    if (::ftruncate(marker_.get(), 0) != 0) return fail_errno(errno, path_ + "/" + kMarker);
+    status.st_size = 0;
+  }
   if (status.st_size == 0) {
     addition = std::string(kFirstLine) + "\n";
   } else {
@@ -214,30 +227,41 @@ FileExpected<bool> LinkDirectory::reopen_if_replaced() {
   if (!is_there && errno != ENOENT) return file_failure(errno);
   if (is_there && directory_.valid() && ::fstat(directory_.get(), &ours) == 0 &&
       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino) {
-    const bool has_lost_marker =
-        locked_ && ::fstat(marker_.get(), &ours) == 0 && ours.st_nlink == 0;
-    if (has_lost_marker) return restore_marker();
-    return false;
+    if (access_ == Access::kRead) return false;
+    if (locked_) {
+      const bool has_lost_marker = ::fstat(marker_.get(), &ours) == 0 && ours.st_nlink == 0;
+      if (has_lost_marker) return restore_marker();
+      return false;
+    }
+    // Opened by an earlier call, but not ours yet: what kept it from us may be over.
   }
   if (!is_there && access_ == Access::kRead) return false;
-  if (!open()) return tl::unexpected(FileError{FileErrorKind::kIo, 0});
+  const auto opened = open();
+  if (!opened) return tl::unexpected(not_ownable(opened.error()));
   if (access_ == Access::kRead) return true;
   const auto is_locked = try_lock();
-  if (!is_locked || !*is_locked) return tl::unexpected(FileError{FileErrorKind::kIo, EBUSY});
+  if (!is_locked) return tl::unexpected(not_ownable(is_locked.error()));
+  if (!*is_locked) return tl::unexpected(FileError{FileErrorKind::kNotOurs, EBUSY});
   return true;
 }
 
 FileExpected<bool> LinkDirectory::restore_marker() {
   // Somebody removed the marker under us. Without one the next start would take the directory for
   // a foreign one; it is still ours as long as nobody made another.
-  locked_ = false;
-  marked_prefixes_.clear();
   UniqueFd fresh(::openat(directory_.get(), kMarker.c_str(),
                           O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!fresh.valid()) return file_failure(errno);
+  if (!fresh.valid()) {
+    const int error = errno;
+    // Where it just cannot be made (a full disk) the next call tries again.
+    if (error == EEXIST) locked_ = false;
+    return file_failure(error);
+  }
+  locked_ = false;
+  marked_prefixes_.clear();
   marker_ = std::move(fresh);
   const auto is_locked = try_lock();
-  if (!is_locked || !*is_locked) return tl::unexpected(FileError{FileErrorKind::kIo, EBUSY});
+  if (!is_locked) return tl::unexpected(not_ownable(is_locked.error()));
+  if (!*is_locked) return tl::unexpected(FileError{FileErrorKind::kNotOurs, EBUSY});
   return false;
 }
 

@@ -42,7 +42,7 @@ class LinkDirectory {
   [[nodiscard]] int descriptor() const { return directory_.get(); }
 
   // Opens the directory again when another one has taken its path, or it was removed. True when
-  // it did. kIo when the new one cannot be owned.
+  // it did. kNotOurs or kIo when the one that is there cannot be owned; each call tries again.
   FileExpected<bool> reopen_if_replaced();
 
   // As in FilePort.

@@ -106,13 +106,25 @@ TEST_F(NodeFilesTest, AMarkerOfAnotherVersionIsRefused) {
 }
 
 TEST_F(NodeFilesTest, AMarkerThatACrashCutIsCompleted) {
-  for (const std::string& cut : {std::string(), std::string("loglink-links 1\n/half")}) {
+  for (const std::string& cut :
+       {std::string(), std::string("loglink-li"), std::string("loglink-links 1"),
+        std::string("loglink-links 1\n/half")}) {
     fs::remove_all(links());
     fs::create_directory(links());
     write_text(links() / ".loglink", cut);
     EXPECT_THAT(open_locked(options())->owned_prefixes(), ElementsAre(apps("")));
     // The next start reads it whole.
     EXPECT_THAT(open_locked(options())->owned_prefixes(), ElementsAre(apps("")));
+  }
+}
+
+TEST_F(NodeFilesTest, AMarkerWithOtherContentsIsRefusedAndLeftAsItIs) {
+  for (const std::string& text : {std::string("garbage"), std::string("loglink-links 12")}) {
+    fs::remove_all(links());
+    fs::create_directory(links());
+    write_text(links() / ".loglink", text);
+    EXPECT_THAT(refusal(options()), HasSubstr("unknown version"));
+    EXPECT_EQ(read_text(links() / ".loglink"), text);
   }
 }
 
@@ -207,6 +219,49 @@ TEST_F(NodeFilesTest, AMarkerThatWasRemovedIsRestored) {
   ASSERT_EQ(files->list_links()->size(), 1U);
   EXPECT_EQ(read_text(links() / ".loglink"), "loglink-links 1\n" + apps("") + "\n");
   EXPECT_FALSE(*(*NodeFiles::open(options()))->try_lock());
+}
+
+TEST_F(NodeFilesTest, AForeignDirectoryInTheLinkDirectorysPlaceIsLeftAloneUntilItGoes) {
+  auto files = open_locked(options());
+  ASSERT_TRUE(files->make_link("a.log", apps("a")).has_value());
+  fs::rename(links(), base_ / "moved");
+  fs::create_directory(links());
+  write_text(links() / "precious", "x");
+  // Every time, not only the first: what is there is nobody's to write or to believe.
+  for (int reading = 0; reading < 3; ++reading) {
+    const auto listed = files->list_links();
+    ASSERT_FALSE(listed.has_value()) << reading;
+    EXPECT_EQ(listed.error().kind, FileErrorKind::kNotOurs);
+    EXPECT_FALSE(files->make_link("b.log", apps("b")).has_value());
+  }
+  EXPECT_EQ(read_text(links() / "precious"), "x");
+  fs::remove(links() / "precious");
+  ASSERT_TRUE(files->list_links().has_value());
+  EXPECT_TRUE(files->make_link("b.log", apps("b")).has_value());
+  EXPECT_TRUE(fs::is_symlink(links() / "b.log"));
+}
+
+TEST_F(NodeFilesTest, ALinkDirectoryThatAnotherAgentHoldsIsTakenWhenItIsFree) {
+  auto files = open_locked(options());
+  auto other_options = options();
+  other_options.link_dir = (base_ / "others").string();
+  auto other = open_locked(other_options);
+  fs::remove_all(links());
+  fs::rename(base_ / "others", links());
+  for (int reading = 0; reading < 2; ++reading) EXPECT_FALSE(files->list_links().has_value());
+  other.reset();
+  ASSERT_TRUE(files->list_links().has_value());
+  EXPECT_TRUE(files->make_link("a.log", apps("a")).has_value());
+}
+
+TEST_F(NodeFilesTest, AMarkerThatSomebodyElseReplacedIsTakenOver) {
+  auto files = open_locked(options());
+  fs::remove(links() / ".loglink");
+  write_text(links() / ".loglink", "loglink-links 1\n");
+  fs::permissions(links() / ".loglink", fs::perms(0644));
+  (void)files->list_links();
+  ASSERT_TRUE(files->list_links().has_value());
+  EXPECT_TRUE(files->make_link("a.log", apps("a")).has_value());
 }
 
 TEST_F(NodeFilesTest, SafeModeWithoutSafeRootsIsNeverUsable) {
