@@ -24,6 +24,16 @@ ListWatchOptions watch_options(const std::string& node_name) {
   return options;
 }
 
+// An answer about another object (a mixed-up proxy) is not believed.
+tl::expected<NodeLinkSet, KubeError> decode_own(std::string_view body, const std::string& name) {
+  auto object = decode_node_link_set(body);
+  if (!object || object->name == name) return object;
+  KubeError error;
+  error.kind = KubeErrorKind::kProtocol;
+  error.message = "the server answered with another object";
+  return tl::unexpected(std::move(error));
+}
+
 // The API keeps whole seconds; anything finer would never compare equal again.
 void cut_to_seconds(NodeLinkSetStatus& status) {
   for (Condition& condition : status.conditions) {
@@ -163,7 +173,7 @@ void NodeLinkSetSession::read_answered(const UnaryResult& result) {
   const Now now = clock_.now();
   pending_ = Pending::kNothing;
   if (result) {
-    auto object = decode_node_link_set(result->body);
+    auto object = decode_own(result->body, node_name_);
     if (object) {
       backoff_.reset();
       adopt(*std::move(object), now);
@@ -248,7 +258,7 @@ void NodeLinkSetSession::write_answered(const NodeLinkSetStatus& sent, const Una
   ++counters_.status_writes["OK"];
   note_write_trouble(std::nullopt);
   backoff_.reset();
-  auto object = decode_node_link_set(result->body);
+  auto object = decode_own(result->body, node_name_);
   if (object) adopt(*std::move(object), now);
   // Not what came back: a server that drops a field would be written to for ever.
   pacer_.written(sent);

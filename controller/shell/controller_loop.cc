@@ -21,9 +21,15 @@ AnswerWriter::Result without_body(UnaryResult result) {
   return tl::unexpected(std::move(result).error());
 }
 
-tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result) {
+// An answer about another object (a mixed-up proxy) is not believed.
+tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result, const std::string& name) {
   if (!result) return tl::unexpected(std::move(result).error());
-  return decode_node_link_set(result->body);
+  tl::expected<NodeLinkSet, KubeError> object = decode_node_link_set(result->body);
+  if (!object || object->name == name) return object;
+  KubeError error;
+  error.kind = KubeErrorKind::kProtocol;
+  error.message = "the server answered with another object";
+  return tl::unexpected(std::move(error));
 }
 
 tl::expected<Lease, KubeError> lease_of(UnaryResult result) {
@@ -310,14 +316,14 @@ void ControllerLoop::perform(Effect effect) {
             send("create_node_link_set",
                  create_node_link_set_request(encode_node_link_set(create.object)),
                  [this, name = create.object.name](UnaryResult result, Now now) {
-                   controller_.object_written(name, object_of(std::move(result)), now);
+                   controller_.object_written(name, object_of(std::move(result), name), now);
                  });
           },
           [&](const PutSpec& put) {
             send("put_node_link_set",
                  put_node_link_set_request(put.object.name, encode_node_link_set(put.object)),
                  [this, name = put.object.name](UnaryResult result, Now now) {
-                   controller_.object_written(name, object_of(std::move(result)), now);
+                   controller_.object_written(name, object_of(std::move(result), name), now);
                  });
           },
           [&](const PatchPod& patch) {

@@ -239,6 +239,20 @@ TEST_F(AgentLoopTest, OnlyANotFoundThatLastsEmptiesTheSet) {
   EXPECT_THAT(links(), IsEmpty());
 }
 
+// A proxy that mixes up its answers: links of another node's pods must not appear here.
+TEST_F(AgentLoopTest, AnAnswerAboutAnotherObjectIsNotBelieved) {
+  deliver("");
+  ASSERT_EQ(client_.waiting(), 1U);
+  std::string other = object_json(7, 1);
+  other.replace(other.find("node-a"), 6, "node-b");
+  client_.answer_ok(other);
+  run_for(seconds(1));
+  EXPECT_THAT(links(), IsEmpty());
+  EXPECT_FALSE(loop_->session()->confirmed_absent());
+  run_for(minutes(1));
+  EXPECT_GE(client_.waiting(), 1U) << "asks again";
+}
+
 TEST_F(AgentLoopTest, AnApiThatIsNotReadyNeverEmptiesTheSet) {
   deliver(object_json(10, 3));
   client_.answer_ok(object_json(11, 3));
