@@ -23,6 +23,9 @@ constexpr Duration kPlanGapPerFile = std::chrono::microseconds(10);
 constexpr Duration kPlanGapLeast = std::chrono::milliseconds(1);
 // While directories are still being read, what is known already is linked this often.
 constexpr Duration kPlanWhileScanning = std::chrono::milliseconds(200);
+// A plan tells the memory which files are in use; where nothing changes for a week it would forget
+// them.
+constexpr Duration kPlanAtLeastEvery = std::chrono::hours(1);
 // A second look at an unsafe root, before links are taken away.
 constexpr Duration kRootRecheck = std::chrono::seconds(1);
 constexpr Duration kAbsentAtLeast = std::chrono::minutes(5);
@@ -58,7 +61,7 @@ std::string_view word(FileErrorKind kind) {
     case FileErrorKind::kReadOnly:
       return "read-only file system";
     case FileErrorKind::kNotOurs:
-      return "not ours";
+      return "it belongs to somebody else";
     case FileErrorKind::kWatchLimit:
       return "no watch left";
     case FileErrorKind::kUnsupported:
@@ -136,7 +139,12 @@ void Agent::restore_desired() {
   if (!options_.decode_desired) return;
   const std::string name(names::kDesiredFile);
   FileExpected<std::optional<std::string>> stored = port_.load_state(name);
-  if (!stored || !*stored) return;
+  if (!stored) {
+    note(LogNote::Level::kWarning, "state cannot be read, going on without it",
+         {{"file", name}, {"error", std::string(word(stored.error().kind))}});
+    return;
+  }
+  if (!*stored) return;
   Expected<NodeLinkSet> decoded = options_.decode_desired(**stored);
   if (!decoded) {
     note(LogNote::Level::kWarning, "last known set set aside",
@@ -152,7 +160,12 @@ void Agent::restore_desired() {
 void Agent::restore_memory() {
   const std::string name(names::kInodesFile);
   FileExpected<std::optional<std::string>> stored = port_.load_state(name);
-  if (!stored || !*stored) return;
+  if (!stored) {
+    note(LogNote::Level::kWarning, "state cannot be read, going on without it",
+         {{"file", name}, {"error", std::string(word(stored.error().kind))}});
+    return;
+  }
+  if (!*stored) return;
   if (memory_.decode(**stored)) {
     stored_memory_version_ = memory_.version();
     return;
@@ -277,7 +290,9 @@ void Agent::run_rescan(const Now& now) {
   check_roots(now);
   scanner_.rescan(growing_);
   for (const auto& [target, view] : probes_) probe_queue_.insert(target);
-  memory_.expire(now.wall);
+  // What files are still in use only a plan knows.
+  expire_due_ = true;
+  if (now.monotonic - planned_at_ >= kPlanAtLeastEvery) plan_wanted_ = true;
   ++rescans_;
   const FileExpected<std::int64_t> version = port_.link_directory_version();
   const bool same = version && links_version_ == *version;
@@ -423,6 +438,7 @@ std::optional<Operation> Agent::fast_operation(const AppearedFile& file) const {
   if (name.error) return std::nullopt;
   operation.name = std::move(name.text);
   operation.new_target = spelling_.text(operation.file);
+  if (operation.new_target.size() > kTargetBytesMax) return std::nullopt;
   const LinkEntry* const existing = links_.find(operation.name);
   if (existing != nullptr) {
     if (!existing->is_link || existing->target != operation.new_target) return std::nullopt;
@@ -481,6 +497,11 @@ void Agent::run_plan(const Now& now) {
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
   if (scanner_.is_scanning()) return;
+  // After the files in use were refreshed with the same clock: it may have jumped.
+  if (expire_due_ && set_observed_) {
+    expire_due_ = false;
+    memory_.expire(now.wall);
+  }
   planned_generation_ = desired_ ? desired_->generation : 0;
   status_before_.reset();
 }

@@ -199,6 +199,7 @@ class Agent {
   // Time.
   MonotonicTime rescan_at_{};
   std::uint64_t rescans_ = 0;
+  bool expire_due_ = false;  // the memory's old entries
   bool desired_dirty_ = false;
   MonotonicTime desired_store_at_{};
   std::uint64_t stored_memory_version_ = 0;

@@ -35,6 +35,14 @@ auto entry_position(std::vector<DirectoryEntry>& entries, std::string_view name)
       [](const DirectoryEntry& entry, std::string_view wanted) { return entry.name < wanted; });
 }
 
+// A deleted name is not the end of a file that has a hard link beside it.
+bool has_other_name(const ObservedDirectory& directory, const DirectoryEntry& deleted) {
+  return std::any_of(directory.entries.begin(), directory.entries.end(),
+                     [&](const DirectoryEntry& each) {
+                       return each.info.id == deleted.info.id && each.name != deleted.name;
+                     });
+}
+
 Reason reason_of(FileErrorKind kind) {
   switch (kind) {
     case FileErrorKind::kNotFound:
@@ -546,7 +554,7 @@ std::optional<AppearedFile> DirectoryScanner::reconcile_entry(const Target& dire
   const auto known = entry_position(observed.entries, notice.name);
   const bool is_known = known != observed.entries.end() && known->name == notice.name;
   if (notice.kind == FileNotice::Kind::kEntryDeleted && is_known &&
-      (!info || info->id != known->info.id)) {
+      (!info || info->id != known->info.id) && !has_other_name(observed, *known)) {
     std::optional<InodeKey> key = inode_key(directory.root, known->info);
     if (key) deleted_.push_back(std::move(*key));
   }

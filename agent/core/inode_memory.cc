@@ -110,6 +110,8 @@ void InodeMemory::forget(const InodeKey& key) {
 }
 
 void InodeMemory::expire(WallTime now) {
+  // Written when the clock was ahead: they would outlive all others.
+  for (auto& [key, entry] : entries_) entry.last_used = std::min(entry.last_used, now);
   const std::size_t erased = std::erase_if(
       entries_, [now](const auto& each) { return now - each.second.last_used > kKept; });
   if (erased > 0) ++version_;

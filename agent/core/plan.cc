@@ -335,7 +335,8 @@ class Planner {
 
   bool try_place(const Newcomer& newcomer, SourceId id) {
     const LinkName name = name_for(id, newcomer.file);
-    if (name.error) {
+    const bool too_deep = in_.spelling.text(newcomer.file).size() > kTargetBytesMax;
+    if (name.error || too_deep) {
       refuse(id, Reason::kNameTooLong, newcomer.file.path);
       return false;
     }
@@ -411,6 +412,8 @@ class Planner {
     if (!key) return false;
     const InodeMemory::Entry* const known = in_.memory.find(*key);
     if (known == nullptr || known->path == newcomer.file.path) return false;
+    // As long as it lies where a source wants it, it must not be forgotten.
+    result_.linked.emplace_back(*key, known->path);
     const TargetView old = view({key->root, known->path});
     switch (old.state) {
       case TargetState::kUnknown:
@@ -490,7 +493,7 @@ class Planner {
   void respell(const std::string& name, const OwnLink& link) {
     if (!link.owner || link.view.state != TargetState::kRegular) return;
     std::string text = in_.spelling.text(link.target);
-    if (text == link.entry->target) return;
+    if (text == link.entry->target || text.size() > kTargetBytesMax) return;
     replaces_.push_back({OperationKind::kReplace, OperationReason::kModeChanged, name,
                          link.entry->target, std::move(text), link.target, link.view.info,
                          *link.owner});

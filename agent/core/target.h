@@ -13,6 +13,9 @@
 
 namespace loglink {
 
+// What symlink(2) takes: PATH_MAX less its NUL.
+inline constexpr std::size_t kTargetBytesMax = 4095;
+
 struct Target {
   std::string root;  // "" for a link of ours whose prefix no configured root explains
   std::string path;  // relative; "" is the root itself

@@ -45,6 +45,15 @@ TEST(InodeMemory, ForgetsWhatNoSourceHasUsedForSevenDays) {
   ASSERT_NE(memory.find(key(2)), nullptr);
 }
 
+TEST(InodeMemory, AnEntryFromTheFutureGrowsOldFromNowOn) {
+  InodeMemory memory;
+  memory.remember(key(1), "a", kStart + 24h * 365);
+  memory.expire(kStart);
+  EXPECT_NE(memory.find(key(1)), nullptr);
+  memory.expire(kStart + 8 * 24h);
+  EXPECT_EQ(memory.find(key(1)), nullptr);
+}
+
 TEST(InodeMemory, ARefreshWithinTheHourIsNoChange) {
   InodeMemory memory;
   memory.remember(key(1), "a", kStart);
