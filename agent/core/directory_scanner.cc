@@ -130,7 +130,10 @@ Duration retry_delay(int failures) {
 
 DirectoryScanner::DirectoryScanner(FilePort& port, const AgentConfig& config,
                                    std::size_t watch_limit)
-    : port_(port), config_(config), watches_(port, watch_limit) {}
+    : port_(port),
+      config_(config),
+      watches_(port, watch_limit),
+      budget_(static_cast<std::size_t>(std::max(1, config.limits.entries_per_scan))) {}
 
 // Sources and walks.
 
@@ -139,12 +142,16 @@ void DirectoryScanner::set_sources(const SourceIndex& sources) {
   for (auto& [directory, book] : books_) book.users.clear();
   walks_.assign(sources.sources().size(), {});
   std::set<std::string> identities;
+  std::set<std::string> namespaces;
   for (SourceId id = 0; id < walks_.size(); ++id) {
     const IndexedSource& each = sources.at(id);
     identities.insert(each.identity);
+    namespaces.insert(each.source.namespace_name);
     if (!each.refusal) walk(id);
   }
   std::erase_if(buckets_, [&](const auto& each) { return identities.count(each.first) == 0; });
+  budget_.keep_namespaces(namespaces);
+  walked_ = 0;
   std::set<Target> all;
   for (const auto& [directory, book] : books_) all.insert(directory);
   settle(all);
@@ -228,8 +235,27 @@ void DirectoryScanner::rewalk_users_of(const Target& directory) {
     touched.insert(walks_[id].directories.begin(), walks_[id].directories.end());
     walk(id);
     touched.insert(walks_[id].directories.begin(), walks_[id].directories.end());
+    walked_ += walks_[id].directories.size();
   }
   settle(touched);
+}
+
+// The best of the sources that share a directory pays for it.
+const IndexedSource& DirectoryScanner::payer_of(const Book& book) const {
+  return sources_->at(book.users.front());
+}
+
+bool DirectoryScanner::has_room(const Book& book) const {
+  const IndexedSource& payer = payer_of(book);
+  return budget_.room(payer.identity, payer.source.namespace_name) > 0;
+}
+
+// A directory made or removed sends every source that walks there on its way again.
+void DirectoryScanner::pay_for_walks(const Book& book, const Now& now) {
+  const std::size_t walked = std::exchange(walked_, 0);
+  if (walked > 0 && !book.users.empty()) {
+    budget_.spend(payer_of(book).source.namespace_name, walked, now.monotonic);
+  }
 }
 
 void DirectoryScanner::drop(Books::iterator book) {
@@ -237,6 +263,7 @@ void DirectoryScanner::drop(Books::iterator book) {
   watches_.unwatch(directory);
   watches_.stop_waiting(directory);
   clear_timer(directory, book->second);
+  budget_.release(book->second.charge);
   books_.erase(book);
   observed_.erase(directory);
   changed_ = true;
@@ -366,7 +393,7 @@ void DirectoryScanner::check(const Target& directory, Book& book, const Now& now
   const FileExpected<FileInfo> info = port_.stat(directory.root, directory.path);
   const bool same = info && info->id == book.seen.id && info->change_ns == book.seen.change_ns;
   const Duration age = book.listed_at.time_since_epoch() - Duration(book.seen.change_ns);
-  if (!same || age <= kCoarseClock) {
+  if (!same || age <= kCoarseClock || (book.cut && has_room(book))) {
     want_scan(directory, book);
   } else if (!book.polled && !watches_.is_watched(directory)) {
     ensure_watch(directory, book);
@@ -379,6 +406,11 @@ void DirectoryScanner::check(const Target& directory, Book& book, const Now& now
 std::size_t DirectoryScanner::scan(const Target& directory, Book& book, const Now& now) {
   if (usable_roots_.count(directory.root) == 0) {
     know(directory, {});
+    return 1;
+  }
+  const std::string& payer = payer_of(book).source.namespace_name;
+  if (const MonotonicTime ready = budget_.ready_at(payer, now.monotonic); ready > now.monotonic) {
+    set_timer(directory, book, ready);
     return 1;
   }
   const bool was_watched = watches_.is_watched(directory);
@@ -397,6 +429,7 @@ std::size_t DirectoryScanner::scan(const Target& directory, Book& book, const No
     return 1;
   }
   const std::size_t entries = listing->entries.size() + 1;
+  budget_.spend(payer, entries, now.monotonic);
   accept(directory, book, std::move(*listing), now);
   return entries;
 }
@@ -433,12 +466,23 @@ void DirectoryScanner::accept(const Target& directory, Book& book, DirectoryList
   }
   std::erase_if(listing.entries,
                 [&](const DirectoryEntry& entry) { return !is_wanted_by_any(book, entry.name); });
+  budget_.release(book.charge);
+  book.cut = false;
+  const IndexedSource& payer = payer_of(book);
+  const std::size_t room = budget_.room(payer.identity, payer.source.namespace_name);
+  if (listing.entries.size() > room) {
+    listing.entries.resize(room);
+    listing.truncated = true;
+    book.cut = true;
+  }
   listing.entries.shrink_to_fit();
+  budget_.charge(book.charge, payer.identity, payer.source.namespace_name, listing.entries.size());
   know(directory, {DirectoryKnowledge::kKnown, listing.truncated, std::move(listing.entries)});
   if (children != book.children) {
     book.children = std::move(children);
     changed_ = true;
     rewalk_users_of(directory);
+    pay_for_walks(book, now);
   }
 }
 
@@ -447,6 +491,7 @@ void DirectoryScanner::fail(const Target& directory, Book& book, FileError error
   if (book.error != error.kind) changed_ = true;
   book.error = error.kind;
   book.listed = false;
+  budget_.release(book.charge);
   know(directory, {knowledge, false, {}});
   if (knowledge == DirectoryKnowledge::kMissing) {
     book.failures = 0;
@@ -455,6 +500,7 @@ void DirectoryScanner::fail(const Target& directory, Book& book, FileError error
     if (!book.children.empty()) {
       book.children.clear();
       rewalk_users_of(directory);
+      pay_for_walks(book, now);
     }
     return;
   }
@@ -527,14 +573,19 @@ std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, con
   if (book == books_.end() || !watches_.is_watched(directory)) return std::nullopt;
   if (!pay_for_event(directory, book->second, now)) return std::nullopt;
   if (!book->second.listed || book->second.need == Need::kScan) return std::nullopt;
-  return reconcile_entry(directory, book->second, notice);
+  std::optional<AppearedFile> appeared = reconcile_entry(directory, book->second, notice);
+  pay_for_walks(book->second, now);
+  return appeared;
 }
 
 bool DirectoryScanner::pay_for_event(const Target& directory, Book& book, const Now& now) {
-  const std::string& identity = sources_->at(book.users.front()).identity;
+  const IndexedSource& payer = payer_of(book);
   const AgentLimits& limits = config_.limits;
-  const auto bucket = buckets_.try_emplace(identity, limits.events_per_second, limits.event_burst);
-  if (bucket.first->second.try_take(now.monotonic)) return true;
+  const auto bucket =
+      buckets_.try_emplace(payer.identity, limits.events_per_second, limits.event_burst);
+  const bool may_read =
+      budget_.ready_at(payer.source.namespace_name, now.monotonic) <= now.monotonic;
+  if (bucket.first->second.try_take(now.monotonic) && may_read) return true;
   // The kernel's queue is shared: this source no longer fills it.
   ++counters_.watches_given_up;
   book.polled = true;
@@ -591,13 +642,14 @@ std::optional<AppearedFile> DirectoryScanner::entry_found(const Target& director
     const auto position = entry_position(observed.entries, name);
     const bool known = position != observed.entries.end() && position->name == name;
     if (!known || position->info.id != info.id || position->info.kind != info.kind) {
-      const auto most = static_cast<std::size_t>(config_.limits.entries_per_scan);
       if (known) {
         position->info = info;
-      } else if (observed.entries.size() < most) {
+      } else if (has_room(book)) {
         observed.entries.insert(position, {name, info});
+        budget_.add_one(book.charge);
       } else {
         observed.truncated = true;
+        book.cut = true;
       }
       if (info.kind == FileKind::kRegular) {
         appeared = AppearedFile{directory, name, info};
@@ -626,6 +678,7 @@ void DirectoryScanner::entry_gone(const Target& directory, Book& book, const std
   const auto position = entry_position(observed.entries, name);
   if (position != observed.entries.end() && position->name == name) {
     observed.entries.erase(position);
+    budget_.take_one(book.charge);
     changed_ = true;
   }
   const auto child = std::lower_bound(book.children.begin(), book.children.end(), name);
@@ -653,9 +706,10 @@ std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
     }
     const auto observed = observed_.find(directory);
     if (observed != observed_.end() && observed->second.truncated) {
-      found.push_back({Reason::kTooManyFiles, directory.path + ": more than " +
-                                                  std::to_string(config_.limits.entries_per_scan) +
-                                                  " entries; the rest is not looked at"});
+      found.push_back(
+          {Reason::kTooManyFiles,
+           directory.path + ": more than " + std::to_string(config_.limits.entries_per_scan) +
+               " entries, here or in all of its directories; the rest is not looked at"});
     }
     if (book.watch_limited) {
       found.push_back({Reason::kWatchLimitReached,

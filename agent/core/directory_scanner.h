@@ -13,6 +13,7 @@
 #include "agent/core/file_port.h"
 #include "agent/core/inode_memory.h"
 #include "agent/core/plan.h"
+#include "agent/core/scan_budget.h"
 #include "agent/core/source_index.h"
 #include "lib/base/clock.h"
 #include "lib/base/token_bucket.h"
@@ -100,6 +101,8 @@ class DirectoryScanner {
     bool polled = false;         // its source caused too many events
     bool watch_limited = false;  // there was no watch left for it
     std::optional<MonotonicTime> timer;
+    ScanBudget::Charge charge;  // for what is kept of it
+    bool cut = false;           // there was no room for all that is wanted
   };
   using Books = std::map<Target, Book>;
 
@@ -112,6 +115,9 @@ class DirectoryScanner {
   void add_user(const Target& directory, SourceId id);
   void refresh_users(const Target& directory, Book& book);
   void rewalk_users_of(const Target& directory);
+  [[nodiscard]] const IndexedSource& payer_of(const Book& book) const;
+  [[nodiscard]] bool has_room(const Book& book) const;
+  void pay_for_walks(const Book& book, const Now& now);
   void settle(const std::set<Target>& touched);
   void drop(Books::iterator book);
 
@@ -145,6 +151,8 @@ class DirectoryScanner {
   Books books_;
   std::vector<Walk> walks_;                     // by SourceId
   std::map<std::string, TokenBucket> buckets_;  // by source identity
+  ScanBudget budget_;
+  std::size_t walked_ = 0;  // directories in walks that nobody has paid for yet
   std::set<std::string> usable_roots_;
   std::deque<Target> scans_;
   std::deque<Target> checks_;

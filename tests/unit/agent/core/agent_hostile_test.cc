@@ -10,6 +10,7 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
+using testing::SizeIs;
 using namespace std::chrono_literals;
 
 class AgentHostile : public testing::Test {
@@ -121,6 +122,59 @@ TEST_F(AgentHostile, AFileTooDeepForASymlinkCostsOnlyItself) {
   write(directory + std::string(239, 'f') + ".log");
   world.settle();
   EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+}
+
+// Files in many directories, each below the bound of a scan.
+TEST_F(AgentHostile, ASourceKeepsNoMoreEntriesThanOneScanMayReadOverAllItsDirectories) {
+  world.options.config.limits.entries_per_scan = 50;
+  for (int directory = 0; directory < 4; ++directory) {
+    for (int file = 0; file < 40; ++file) {
+      write("d" + std::to_string(directory) + "/f" + std::to_string(file) + ".log");
+    }
+  }
+  world.files.write_file(kPods, in_empty_dir("good", "app.log"));
+  Source source = empty_dir_source("web-0");
+  source.max_depth = 2;
+  world.desire({source, empty_dir_source("good")});
+  world.settle();
+  std::size_t kept = 0;
+  for (const auto& [where, directory] : world.agent().scanner().observed()) {
+    kept += directory.entries.size();
+  }
+  EXPECT_EQ(kept, 50U + 1U);
+  EXPECT_THAT(world.link_names(), SizeIs(50 + 1));
+  EXPECT_EQ(world.reason("web-0"), "TooManyFiles");
+  EXPECT_EQ(world.reason("good"), "");
+  // The others have their turn when there is room, though nothing changes in their directories.
+  world.files.remove(kPods, in_empty_dir("web-0", "d0"));
+  world.pass(2h);
+  EXPECT_THAT(world.link_names(), SizeIs(50 + 1));
+}
+
+TEST_F(AgentHostile, ANamespaceThatAsksForTooManyScansDelaysNoOther) {
+  world.options.config.limits.entries_per_scan = 100;
+  for (int directory = 0; directory < 40; ++directory) {
+    for (int file = 0; file < 60; ++file) {
+      write("d" + std::to_string(directory) + "/f" + std::to_string(file) + ".txt");
+    }
+  }
+  Source bad = empty_dir_source("web-0");
+  bad.namespace_name = "bad";
+  bad.max_depth = 2;
+  world.files.make_directory(kPods, in_empty_dir("good", "."));
+  world.desire({bad, empty_dir_source("good")});
+  world.pass(1min);  // 2,400 entries are more than ten scans at once
+  const int before = world.files.calls(FileVerb::kList);
+  for (int round = 0; round < 20; ++round) {
+    world.files.write_file(kPods, in_empty_dir("good", std::to_string(round) + ".log"));
+    world.files.overflow();  // everything is dirty
+    world.settle();
+    EXPECT_THAT(world.link_names(), SizeIs(round + 1));
+  }
+  // Ten scans of 100 entries at once; 41 directories, twenty times, would be 820.
+  EXPECT_LE(world.files.calls(FileVerb::kList) - before, 20 + 20);
+  world.pass(1min);
+  EXPECT_FALSE(world.agent().scanner().is_scanning());
 }
 
 }  // namespace
