@@ -96,8 +96,9 @@ TargetState state_of(FileKind kind) {
     case FileKind::kSymlink:
     case FileKind::kSocket:
     case FileKind::kDevice:
-    case FileKind::kUnknown:
       return TargetState::kOther;
+    case FileKind::kUnknown:
+      return TargetState::kUnknown;
   }
   __builtin_unreachable();
 }

@@ -386,7 +386,8 @@ void DirectoryScanner::scan_slice(const Now& now) {
 // One stat where nothing has changed since the last listing.
 void DirectoryScanner::check(const Target& directory, Book& book, const Now& now) {
   ++counters_.quiet_checks;
-  if (!book.listed || book.error || book.growing || usable_roots_.count(directory.root) == 0) {
+  if (!book.listed || book.error || book.growing || book.incomplete ||
+      usable_roots_.count(directory.root) == 0) {
     want_scan(directory, book);
     return;
   }
@@ -457,11 +458,19 @@ void DirectoryScanner::accept(const Target& directory, Book& book, DirectoryList
   book.listed_at = now.wall;
   book.error.reset();
   book.failures = 0;
+  book.incomplete = false;
   std::vector<std::string> children;
   // One more than a source may walk, so that it is noticed.
   const auto most = static_cast<std::size_t>(config_.limits.directories_per_source) + 1;
   for (const DirectoryEntry& entry : listing.entries) {
-    const bool enter = book.deeper && entry.info.kind == FileKind::kDirectory;
+    const FileKind kind = entry.info.kind;
+    const bool matters = book.deeper || is_wanted_by_any(book, entry.name);
+    if (kind == FileKind::kUnknown && matters) book.incomplete = true;
+    const bool enter =
+        book.deeper &&
+        (kind == FileKind::kDirectory ||
+         (kind == FileKind::kUnknown &&
+          std::binary_search(book.children.begin(), book.children.end(), entry.name)));
     if (enter && children.size() < most) children.push_back(entry.name);
   }
   std::erase_if(listing.entries,

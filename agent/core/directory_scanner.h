@@ -98,6 +98,7 @@ class DirectoryScanner {
     int failures = 0;
     Need need = Need::kNothing;
     bool growing = false;
+    bool incomplete = false;     // an entry could not be asked: listed anew at each rescan
     bool polled = false;         // its source caused too many events
     bool watch_limited = false;  // there was no watch left for it
     std::optional<MonotonicTime> timer;

@@ -48,10 +48,17 @@ TargetState state_of(FileKind kind) {
     case FileKind::kSymlink:
     case FileKind::kSocket:
     case FileKind::kDevice:
-    case FileKind::kUnknown:
       return TargetState::kOther;
+    case FileKind::kUnknown:
+      // It is there and could not be asked: that is no reason to take its link away.
+      return TargetState::kUnknown;
   }
   __builtin_unreachable();
+}
+
+// Of what is not linked because it is no regular file, as far as is known.
+Reason reason_against(FileKind kind) {
+  return kind == FileKind::kUnknown ? Reason::kReadError : Reason::kNotARegularFile;
 }
 
 const DirectoryEntry* find_entry(const ObservedDirectory& directory, std::string_view name) {
@@ -301,15 +308,15 @@ class Planner {
       if (!has) refuse_held(id, newcomer.file, holders.front());
     }
     if (entry.info.kind != FileKind::kRegular) {
-      refuse(holders.front().owner.value_or(newcomer.candidates.front()), Reason::kNotARegularFile,
-             newcomer.file.path);
+      refuse(holders.front().owner.value_or(newcomer.candidates.front()),
+             reason_against(entry.info.kind), newcomer.file.path);
     }
   }
 
   void place(const Newcomer& newcomer) {
     if (newcomer.info->kind != FileKind::kRegular) {
       for (const SourceId id : newcomer.candidates) {
-        refuse(id, Reason::kNotARegularFile, newcomer.file.path);
+        refuse(id, reason_against(newcomer.info->kind), newcomer.file.path);
       }
       return;
     }

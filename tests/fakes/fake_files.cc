@@ -172,6 +172,11 @@ void FakeFiles::set_mounted(const std::string& root, const std::string& path, bo
   parent->children.at(entry.second)->mounted = mounted;
 }
 
+void FakeFiles::set_askable(const std::string& root, const std::string& path, bool askable) {
+  const auto entry = split_last(path);
+  parent_of(root, path)->children.at(entry.second)->askable = askable;
+}
+
 bool FakeFiles::exists(const std::string& root, const std::string& path) const {
   std::shared_ptr<Node> here = roots_.at(root).top;
   for (const std::string& part : components(path)) {
@@ -306,6 +311,7 @@ FileExpected<FileInfo> FakeFiles::stat(const std::string& root, const std::strin
   if (const auto fault = injected(FileVerb::kStat)) return tl::unexpected(*fault);
   const auto node = resolve(root, path);
   if (!node) return tl::unexpected(node.error());
+  if (!(*node)->askable) return error(FileErrorKind::kIo);
   return (*node)->info;
 }
 
@@ -323,7 +329,7 @@ FileExpected<DirectoryListing> FakeFiles::list(const std::string& root, const st
       listing.truncated = true;
       break;
     }
-    listing.entries.push_back({name, child->info});
+    listing.entries.push_back({name, child->askable ? child->info : FileInfo{}});
   }
   return listing;
 }

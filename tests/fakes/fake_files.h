@@ -65,6 +65,8 @@ class FakeFiles final : public FilePort {
   void remove(const std::string& root, const std::string& path);  // with all below it
   void set_readable(const std::string& root, const std::string& path, bool readable);
   void set_mounted(const std::string& root, const std::string& path, bool mounted);
+  // false: its name is listed, and nothing can be learned of it.
+  void set_askable(const std::string& root, const std::string& path, bool askable);
   // The next new file gets that inode number: numbers are reused.
   void set_next_inode(std::uint64_t inode) { next_inode_ = inode; }
   [[nodiscard]] bool exists(const std::string& root, const std::string& path) const;
@@ -121,6 +123,7 @@ class FakeFiles final : public FilePort {
     FileInfo info;
     bool readable = true;
     bool mounted = false;
+    bool askable = true;
     std::map<std::string, std::shared_ptr<Node>> children;
   };
   struct RootDirectory {

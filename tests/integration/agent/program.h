@@ -54,6 +54,7 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
+  [[nodiscard]] pid_t id() const { return process_; }
   void signal(int number) const { ::kill(process_, number); }
   // nullopt while it runs; -1 when it was killed.
   std::optional<int> exit_code() {

@@ -149,5 +149,32 @@ TEST(AgentFaults, AStatusClaimsNoLinkThatCouldNotBeMade) {
   EXPECT_EQ(status.pods[0].links, 2);
 }
 
+// One statx that fails must not make a collector read a file from its beginning again.
+TEST(AgentFaults, AFileThatCannotBeAskedKeepsItsLinkAndANewOneIsAskedAgain) {
+  AgentWorld world;
+  world.options.config.link_mode = LinkMode::kDirect;
+  const auto file = [](const char* name) { return in_empty_dir("web-0", name); };
+  world.files.write_file(kPods, file("a.log"));
+  world.desire({empty_dir_source("web-0")});
+  world.pass(10s);
+  ASSERT_EQ(world.link_names().size(), 1U);
+  const std::uint64_t changes = world.files.link_changes();
+
+  world.files.set_askable(kPods, file("a.log"), false);
+  world.files.write_file(kPods, file("b.log"));
+  world.files.set_askable(kPods, file("b.log"), false);
+  world.files.lose_notices();
+  world.pass(40s);
+  EXPECT_EQ(world.files.link_changes(), changes);
+  EXPECT_EQ(world.reason("web-0"), "ReadError");
+
+  // Nothing in the directory shows that they can be asked again.
+  for (const char* name : {"a.log", "b.log"}) world.files.set_askable(kPods, file(name), true);
+  world.pass(40s);
+  EXPECT_EQ(world.files.link_changes(), changes + 1);
+  EXPECT_EQ(world.link_names().size(), 2U);
+  EXPECT_EQ(world.reason("web-0"), "");
+}
+
 }  // namespace
 }  // namespace loglink

@@ -1,0 +1,294 @@
+// The agent is killed at random moments while files come, rotate and go, pods are made anew, and
+// nothing is ever lost, re-made or taken from others by it.
+//
+// LOGLINK_CRASHES sets how often (default 30), LOGLINK_CRASH_SEED what happens.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "tests/integration/agent/test_node.h"
+
+namespace loglink {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr int kPods = 4;
+constexpr int kFilesPerPod = 12;
+
+bool is_dated(const std::string& file) { return file.rfind("dated-", 0) == 0; }
+
+// Applications that write, rotate and delete, and a controller that makes pods anew.
+class Churn {
+ public:
+  Churn(const TestNode& node, unsigned seed) : node_(node), random_(seed) {
+    for (int i = 0; i < kPods; ++i) {
+      pods_.push_back({"web-" + std::to_string(i), "uid-" + std::to_string(i) + "-0"});
+      fs::create_directories(node_.logs(pods_.back()));
+    }
+    node_.set_pods(pods_);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Churn() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+  Churn(const Churn&) = delete;
+  Churn& operator=(const Churn&) = delete;
+
+  void go_on() {
+    {
+      const std::lock_guard lock(mutex_);
+      paused_ = false;
+    }
+    wake_.notify_all();
+  }
+  // Returns when nothing changes any more.
+  void pause() {
+    std::unique_lock lock(mutex_);
+    paused_ = true;
+    wake_.notify_all();
+    idle_.wait(lock, [this] { return idle_now_; });
+  }
+  // While paused.
+  [[nodiscard]] const std::vector<TestPod>& pods() const { return pods_; }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (paused_) {
+        idle_now_ = true;
+        idle_.notify_all();
+        wake_.wait(lock, [this] { return !paused_ || stopping_; });
+        idle_now_ = false;
+        continue;
+      }
+      lock.unlock();
+      one_change();
+      lock.lock();
+      wake_.wait_for(lock, milliseconds(1), [this] { return paused_ || stopping_; });
+    }
+    idle_now_ = true;
+    idle_.notify_all();
+  }
+
+  unsigned below(unsigned bound) { return static_cast<unsigned>(random_()) % bound; }
+
+  void one_change() {
+    TestPod& pod = pods_[below(kPods)];
+    const fs::path logs = node_.logs(pod);
+    const fs::path file = logs / ("app-" + std::to_string(below(kFilesPerPod)) + ".log");
+    std::error_code ignored;
+    switch (below(20)) {
+      case 0:  // rename and create
+        fs::rename(file, file.string() + ".1", ignored);
+        write_text(file, "new\n");
+        return;
+      case 1:  // into a dated name that matches the pattern
+        fs::rename(file, logs / ("dated-" + std::to_string(below(1000)) + ".log"), ignored);
+        write_text(file, "new\n");
+        return;
+      case 2:  // copytruncate
+        fs::copy_file(file, file.string() + ".1", fs::copy_options::overwrite_existing, ignored);
+        fs::resize_file(file, 0, ignored);
+        return;
+      case 3:
+        fs::remove(file, ignored);
+        return;
+      case 4:  // made elsewhere, renamed into place
+        write_text(logs / "unfinished", "new\n");
+        fs::rename(logs / "unfinished", file, ignored);
+        return;
+      case 5:  // the pod is made anew under its name
+        if (below(4) == 0) make_anew(pod);
+        return;
+      default:
+        std::ofstream(file, std::ios::app) << "line\n";
+        return;
+    }
+  }
+
+  void make_anew(TestPod& pod) {
+    const fs::path old = node_.pods_directory() / pod.uid;
+    const std::size_t dash = pod.uid.rfind('-');
+    pod.uid = pod.uid.substr(0, dash + 1) + std::to_string(std::stoi(pod.uid.substr(dash + 1)) + 1);
+    fs::create_directories(node_.logs(pod));
+    write_text(node_.logs(pod) / "app-0.log", "again\n");
+    node_.set_pods(pods_);
+    std::error_code ignored;
+    fs::remove_all(old, ignored);
+  }
+
+  const TestNode& node_;
+  std::minstd_rand random_;
+  std::vector<TestPod> pods_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable idle_;
+  bool paused_ = true;
+  bool idle_now_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+// What somebody else has put into the link directory.
+class ForeignEntries {
+ public:
+  explicit ForeignEntries(const TestNode& node) {
+    write_text(node.links() / "theirs.log", "x");
+    fs::create_symlink("/etc/hostname", node.links() / "web-0_prod_app-theirs.log");
+    fs::create_symlink("/nowhere", node.links() / "dangling.log");
+    fs::create_directory(node.links() / "directory.log");
+    for (const char* name :
+         {"theirs.log", "web-0_prod_app-theirs.log", "dangling.log", "directory.log"}) {
+      stamps_[node.links() / name] = stamp_of(node.links() / name);
+    }
+  }
+  [[nodiscard]] bool untouched() const {
+    return std::all_of(stamps_.begin(), stamps_.end(),
+                       [](const auto& each) { return stamp_of(each.first) == each.second; });
+  }
+
+ private:
+  std::map<fs::path, EntryStamp> stamps_;
+};
+
+class CrashTest : public testing::Test {
+ protected:
+  // Regular files that must have a link, whatever was forgotten in a crash.
+  std::vector<std::pair<TestPod, std::string>> wanted(const std::vector<TestPod>& pods) const {
+    std::vector<std::pair<TestPod, std::string>> files;
+    for (const TestPod& pod : pods) {
+      for (const auto& entry : fs::directory_iterator(node_.logs(pod))) {
+        const std::string file = entry.path().filename().string();
+        if (entry.path().extension() == ".log" && !is_dated(file)) files.emplace_back(pod, file);
+      }
+    }
+    return files;
+  }
+  std::string first_unlinked(const std::vector<TestPod>& pods) const {
+    for (const auto& [pod, file] : wanted(pods)) {
+      if (!node_.is_linked(pod, file)) return node_.link(pod, file).string();
+    }
+    return "";
+  }
+  // A link is left alone as long as it means the same file.
+  void expect_nothing_remade() {
+    for (const auto& [name, target] : node_.all_links()) {
+      const EntryStamp stamp = stamp_of(node_.links() / name);
+      const auto [known, is_new] = links_.try_emplace({name, target}, stamp);
+      EXPECT_TRUE(is_new || known->second == stamp) << name << " -> " << target << " was re-made";
+    }
+  }
+
+  TestNode node_{"direct", "rescanInterval: 1s\nlinger: 5m\n"};
+  std::map<std::pair<std::string, std::string>, EntryStamp> links_;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+TEST_F(CrashTest, KilledAtRandomMomentsItComesBackToWhatIsWanted) {
+  const int crashes = number_from_environment("LOGLINK_CRASHES", 30);
+  const auto seed = static_cast<unsigned>(number_from_environment("LOGLINK_CRASH_SEED", 1));
+  SCOPED_TRACE("LOGLINK_CRASH_SEED=" + std::to_string(seed));
+  std::minstd_rand random(seed + 1);
+  Churn churn(node_, seed);
+  auto agent = node_.start("run");
+  ASSERT_TRUE(wait_until([&] { return fs::exists(node_.links() / ".loglink"); }));
+  const ForeignEntries foreign(node_);
+  const auto for_a_while = [&](int at_most_ms) {
+    ::poll(nullptr, 0, static_cast<int>(random() % static_cast<unsigned>(at_most_ms)));
+  };
+
+  std::vector<double> converged_ms;
+  for (int i = 0; i < crashes && !HasFailure(); ++i) {
+    churn.go_on();
+    for_a_while(250);
+    agent.reset();  // kill -9
+    for_a_while(30);
+    if (random() % 4 == 0) {
+      // Killed again in the midst of its start.
+      agent = node_.start("run");
+      for_a_while(60);
+      agent.reset();
+    }
+    churn.pause();
+    const auto started = Clock::now();
+    agent = node_.start("run");
+    const bool done = wait_until(
+        [&] { return first_unlinked(churn.pods()).empty() && !node_.has_temporary_names(); });
+    const std::chrono::duration<double, std::milli> taken = Clock::now() - started;
+    converged_ms.push_back(taken.count());
+    EXPECT_TRUE(done) << "crash " << i << ": no link " << first_unlinked(churn.pods()) << "\n"
+                      << agent->errors();
+    EXPECT_TRUE(foreign.untouched()) << "crash " << i;
+    expect_nothing_remade();
+  }
+  const double worst = *std::max_element(converged_ms.begin(), converged_ms.end());
+  std::printf(
+      "%zu crashes: after the restart all was linked in %.0f ms (median), %.0f ms (worst); "
+      "%zu different links\n",
+      converged_ms.size(), median(converged_ms), worst, links_.size());
+  EXPECT_LE(median(converged_ms), 1000);
+}
+
+TEST_F(CrashTest, ManyLinksAreAdoptedAndWhatChangedMeanwhileIsMade) {
+  constexpr int kManyPods = 20;
+  const int files_each = number_from_environment("LOGLINK_CRASH_LINKS", 2000) / kManyPods;
+  TestNode node("direct", "limits: {linksPerNode: 20000}\n");
+  std::vector<TestPod> pods;
+  for (int i = 0; i < kManyPods; ++i) {
+    pods.push_back(
+        {"web-" + std::to_string(i), "uid-" + std::to_string(i), "team-" + std::to_string(i / 5)});
+    fs::create_directories(node.logs(pods.back()));
+    for (int j = 0; j < files_each; ++j) {
+      write_text(node.logs(pods.back()) / (std::to_string(j) + ".log"), "x");
+    }
+  }
+  node.set_pods(pods);
+  // One file of each: looking at all of them all the time would be most of the work.
+  const auto all_have = [&](const std::string& file) {
+    return std::all_of(pods.begin(), pods.end(),
+                       [&](const TestPod& pod) { return node.is_linked(pod, file); });
+  };
+  auto agent = node.start("run");
+  ASSERT_TRUE(wait_until([&] { return all_have("0.log"); }, std::chrono::seconds(60)));
+  const auto links = static_cast<std::size_t>(kManyPods * files_each);
+  ASSERT_TRUE(
+      wait_until([&] { return node.all_links().size() == links; }, std::chrono::seconds(60)))
+      << node.all_links().size() << agent->errors();
+  agent.reset();  // kill -9
+  std::map<std::string, EntryStamp> before;
+  for (const auto& [name, target] : node.all_links()) before[name] = stamp_of(node.links() / name);
+  for (const TestPod& pod : pods) write_text(node.logs(pod) / "while-away.log", "x");
+
+  const auto started = Clock::now();
+  agent = node.start("run");
+  EXPECT_TRUE(wait_until([&] { return all_have("while-away.log"); }, std::chrono::seconds(60)))
+      << agent->errors();
+  const std::chrono::duration<double, std::milli> taken = Clock::now() - started;
+  std::printf("%zu links: %.0f ms from the start of the program to the last missing link\n", links,
+              taken.count());
+  for (const auto& [name, stamp] : before) ASSERT_EQ(stamp_of(node.links() / name), stamp) << name;
+}
+
+}  // namespace
+}  // namespace loglink
