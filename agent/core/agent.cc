@@ -239,6 +239,7 @@ bool Agent::step(const Now& now) {
   run_probes();
   if (may_plan(now)) run_plan(now);
   apply_slice(now);
+  end_own_changes();
   run_probes();
   store_when_due(now);
   const bool applying = !operations_.empty() && !options_.dry_run;
@@ -346,8 +347,7 @@ void Agent::run_probes() {
 // The link directory.
 
 void Agent::relist_links(const Now& now) {
-  // Before the listing: what changes meanwhile shows as another version at the next rescan. Our own
-  // changes do, too; they cannot be told from a stranger's in the same moment.
+  // Before the listing: what changes meanwhile shows as another version at the next rescan.
   const FileExpected<std::int64_t> version = port_.link_directory_version();
   FileExpected<std::vector<LinkEntry>> listed = port_.list_links();
   if (!listed) {
@@ -369,6 +369,22 @@ void Agent::relist_links(const Now& now) {
   links_known_ = true;
   links_version_.reset();
   if (version) links_version_ = *version;
+}
+
+// Our own changes make another version of the link directory. When it was the known one just before
+// them, it needs no listing because of them; a stranger's change in their midst is told by inotify,
+// or found by the next of the regular listings.
+void Agent::begin_own_changes() {
+  if (version_before_changes_) return;
+  version_before_changes_ = port_.link_directory_version();
+}
+
+void Agent::end_own_changes() {
+  if (!version_before_changes_) return;
+  const FileExpected<std::int64_t> before = *std::exchange(version_before_changes_, std::nullopt);
+  if (!before || links_version_ != *before) return;
+  const FileExpected<std::int64_t> after = port_.link_directory_version();
+  if (after) links_version_ = *after;
 }
 
 void Agent::reread_link(const std::string& name) {
@@ -403,6 +419,7 @@ void Agent::try_fast_path(const AppearedFile& file, const Now& now) {
                     now.wall);
     return;
   }
+  begin_own_changes();
   const FileExpected<void> made = port_.make_link(operation->name, operation->new_target);
   if (!made) {
     failed(*operation, made.error(), now);
@@ -528,6 +545,7 @@ void Agent::apply(const Operation& operation, const Now& now) {
   const bool waits =
       apply_error_ && blocks_all(*apply_error_) && apply_retry_at_ != MonotonicTime::never();
   FileExpected<void> done;
+  begin_own_changes();
   switch (operation.kind) {
     case OperationKind::kMake:
       if (waits) {

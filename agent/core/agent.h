@@ -124,6 +124,8 @@ class Agent {
 
   void take_notices(const Now& now);
   void relist_links(const Now& now);
+  void begin_own_changes();
+  void end_own_changes();
   void reread_link(const std::string& name);
   void run_rescan(const Now& now);
   void check_roots(const Now& now);
@@ -169,6 +171,7 @@ class Agent {
   std::optional<FileErrorKind> links_error_;
   MonotonicTime links_retry_at_{};
   std::optional<std::int64_t> links_version_;
+  std::optional<FileExpected<std::int64_t>> version_before_changes_;  // in this step
   std::map<std::string, RootState> roots_;
   std::map<std::string, int> unsafe_readings_;
   MonotonicTime roots_recheck_at_ = MonotonicTime::never();

@@ -8,7 +8,7 @@ namespace loglink {
 namespace {
 
 // One slice of work: short enough that an event of another tenant never waits long for it.
-constexpr std::size_t kSliceEntries = 2000;
+constexpr std::size_t kSliceEntries = 1000;
 constexpr std::size_t kSliceDirectories = 64;
 constexpr std::size_t kSliceChecks = 256;
 constexpr int kAncestorSteps = 64;
@@ -280,6 +280,7 @@ void DirectoryScanner::set_root(const std::string& root, bool usable) {
   for (auto each = books_.lower_bound({root, ""}); each != books_.end() && each->first.root == root;
        ++each) {
     // The mount may be another one now: old watches show the old one.
+    if (open_scan_ && open_scan_->directory == each->first) open_scan_.reset();
     watches_.unwatch(each->first);
     want_scan(each->first, each->second);
   }
@@ -362,7 +363,7 @@ void DirectoryScanner::take_back_evicted() {
 
 void DirectoryScanner::scan_slice(const Now& now) {
   run_timers(now);
-  std::size_t entries = 0;
+  std::size_t entries = continue_scan(now);
   for (std::size_t i = 0; i < kSliceDirectories && entries < kSliceEntries && !scans_.empty();
        ++i) {
     const Target directory = std::move(scans_.front());
@@ -370,9 +371,10 @@ void DirectoryScanner::scan_slice(const Now& now) {
     const auto book = books_.find(directory);
     if (book == books_.end() || book->second.need != Need::kScan) continue;
     book->second.need = Need::kNothing;
-    entries += scan(directory, book->second, now);
+    begin_scan(directory, book->second, now);
+    entries += 1 + continue_scan(now);
   }
-  if (!scans_.empty()) return;
+  if (is_scanning()) return;
   for (std::size_t i = 0; i < kSliceChecks && !checks_.empty(); ++i) {
     const Target directory = std::move(checks_.front());
     checks_.pop_front();
@@ -404,35 +406,89 @@ void DirectoryScanner::check(const Target& directory, Book& book, const Now& now
   (void)now;
 }
 
-std::size_t DirectoryScanner::scan(const Target& directory, Book& book, const Now& now) {
+void DirectoryScanner::begin_scan(const Target& directory, Book& book, const Now& now) {
   if (usable_roots_.count(directory.root) == 0) {
     know(directory, {});
-    return 1;
+    return;
   }
   const std::string& payer = payer_of(book).source.namespace_name;
   if (const MonotonicTime ready = budget_.ready_at(payer, now.monotonic); ready > now.monotonic) {
     set_timer(directory, book, ready);
-    return 1;
+    return;
   }
   const bool was_watched = watches_.is_watched(directory);
   ensure_watch(directory, book);
-  const auto most = static_cast<std::size_t>(config_.limits.entries_per_scan);
   ++counters_.listings;
-  FileExpected<DirectoryListing> listing = port_.list(directory.root, directory.path, most);
-  if (listing && was_watched && book.listed && listing->directory.id != book.seen.id) {
+  FileExpected<OpenDirectory> opened = port_.open_directory(directory.root, directory.path);
+  if (opened && was_watched && book.listed && opened->directory.id != book.seen.id) {
     // Another directory has taken the name: the watch is on the old one.
     watches_.unwatch(directory);
     ensure_watch(directory, book);
-    listing = port_.list(directory.root, directory.path, most);
+    opened = port_.open_directory(directory.root, directory.path);
   }
-  if (!listing) {
-    fail(directory, book, listing.error(), now);
+  if (!opened) {
+    fail(directory, book, opened.error(), now);
+    return;
+  }
+  open_scan_ = OpenScan{directory, std::move(opened->reader), opened->directory, {}, false, {}};
+}
+
+std::size_t DirectoryScanner::continue_scan(const Now& now) {
+  if (!open_scan_) return 0;
+  const auto book = books_.find(open_scan_->directory);
+  if (book == books_.end()) {
+    open_scan_.reset();
+    return 0;
+  }
+  std::vector<DirectoryEntry>& entries = open_scan_->entries;
+  const std::size_t before = entries.size();
+  const auto most = static_cast<std::size_t>(config_.limits.entries_per_scan);
+  // One more than is kept, so that it is noticed.
+  const std::size_t piece = std::min(kSliceEntries, most + 1 - before);
+  const FileExpected<void> read = open_scan_->reader->read(piece, entries);
+  if (!read) {
+    const Target directory = open_scan_->directory;
+    open_scan_.reset();
+    fail(directory, book->second, read.error(), now);
     return 1;
   }
-  const std::size_t entries = listing->entries.size() + 1;
-  budget_.spend(payer, entries, now.monotonic);
-  accept(directory, book, std::move(*listing), now);
-  return entries;
+  const std::size_t added = entries.size() - before;
+  budget_.spend(payer_of(book->second).source.namespace_name, added + 1, now.monotonic);
+  open_scan_->truncated = entries.size() > most;
+  if (open_scan_->truncated) entries.pop_back();
+  // Sorted piece by piece: at the end it would be long work in one go.
+  const auto by_name = [](const DirectoryEntry& a, const DirectoryEntry& b) {
+    return a.name < b.name;
+  };
+  const auto fresh =
+      entries.begin() + static_cast<std::ptrdiff_t>(std::min(before, entries.size()));
+  std::sort(fresh, entries.end(), by_name);
+  std::inplace_merge(entries.begin(), fresh, entries.end(), by_name);
+  if (added < piece || open_scan_->truncated) {
+    OpenScan scan = std::move(*open_scan_);
+    open_scan_.reset();
+    finish_scan(std::move(scan), now);
+  }
+  return added;
+}
+
+void DirectoryScanner::finish_scan(OpenScan scan, const Now& now) {
+  // A file system may name an entry twice when it changes while it is read.
+  scan.entries.erase(std::unique(scan.entries.begin(), scan.entries.end(),
+                                 [](const DirectoryEntry& a, const DirectoryEntry& b) {
+                                   return a.name == b.name;
+                                 }),
+                     scan.entries.end());
+  const Target directory = scan.directory;
+  const std::set<std::string> changed_meanwhile = std::move(scan.changed_meanwhile);
+  accept(std::move(scan), books_.find(directory)->second, now);
+  // What was read before it changed is looked at again.
+  for (const std::string& name : changed_meanwhile) {
+    const auto book = books_.find(directory);
+    if (book == books_.end() || !book->second.listed) return;
+    const FileNotice notice{FileNotice::Kind::kEntry, 0, name};
+    if (reconcile_entry(directory, book->second, notice)) changed_ = true;
+  }
 }
 
 void DirectoryScanner::ensure_watch(const Target& directory, Book& book) {
@@ -449,12 +505,12 @@ bool DirectoryScanner::is_wanted_by_any(const Book& book, std::string_view name)
                      [&](SourceId id) { return sources_->wants(id, name); });
 }
 
-void DirectoryScanner::accept(const Target& directory, Book& book, DirectoryListing listing,
-                              const Now& now) {
+void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
+  const Target& directory = scan.directory;
   watches_.stop_waiting(directory);
   if (!book.polled) clear_timer(directory, book);
   book.listed = true;
-  book.seen = listing.directory;
+  book.seen = scan.info;
   book.listed_at = now.wall;
   book.error.reset();
   book.failures = 0;
@@ -462,7 +518,7 @@ void DirectoryScanner::accept(const Target& directory, Book& book, DirectoryList
   std::vector<std::string> children;
   // One more than a source may walk, so that it is noticed.
   const auto most = static_cast<std::size_t>(config_.limits.directories_per_source) + 1;
-  for (const DirectoryEntry& entry : listing.entries) {
+  for (const DirectoryEntry& entry : scan.entries) {
     const FileKind kind = entry.info.kind;
     const bool matters = book.deeper || is_wanted_by_any(book, entry.name);
     if (kind == FileKind::kUnknown && matters) book.incomplete = true;
@@ -473,20 +529,20 @@ void DirectoryScanner::accept(const Target& directory, Book& book, DirectoryList
           std::binary_search(book.children.begin(), book.children.end(), entry.name)));
     if (enter && children.size() < most) children.push_back(entry.name);
   }
-  std::erase_if(listing.entries,
+  std::erase_if(scan.entries,
                 [&](const DirectoryEntry& entry) { return !is_wanted_by_any(book, entry.name); });
   budget_.release(book.charge);
   book.cut = false;
   const IndexedSource& payer = payer_of(book);
   const std::size_t room = budget_.room(payer.identity, payer.source.namespace_name);
-  if (listing.entries.size() > room) {
-    listing.entries.resize(room);
-    listing.truncated = true;
+  if (scan.entries.size() > room) {
+    scan.entries.resize(room);
+    scan.truncated = true;
     book.cut = true;
   }
-  listing.entries.shrink_to_fit();
-  budget_.charge(book.charge, payer.identity, payer.source.namespace_name, listing.entries.size());
-  know(directory, {DirectoryKnowledge::kKnown, listing.truncated, std::move(listing.entries)});
+  scan.entries.shrink_to_fit();
+  budget_.charge(book.charge, payer.identity, payer.source.namespace_name, scan.entries.size());
+  know(directory, {DirectoryKnowledge::kKnown, scan.truncated, std::move(scan.entries)});
   if (children != book.children) {
     book.children = std::move(children);
     changed_ = true;
@@ -581,6 +637,9 @@ std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, con
   const auto book = books_.find(directory);
   if (book == books_.end() || !watches_.is_watched(directory)) return std::nullopt;
   if (!pay_for_event(directory, book->second, now)) return std::nullopt;
+  if (open_scan_ && open_scan_->directory == directory) {
+    open_scan_->changed_meanwhile.insert(notice.name);
+  }
   if (!book->second.listed || book->second.need == Need::kScan) return std::nullopt;
   std::optional<AppearedFile> appeared = reconcile_entry(directory, book->second, notice);
   pay_for_walks(book->second, now);

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,10 +65,10 @@ class DirectoryScanner {
   // Each directory is looked at once: one stat where nothing changed.
   void rescan(const std::set<Target>& growing);
 
-  // A bounded piece of work: some directories, or one large one.
+  // A bounded piece of work: some directories, or a part of a large one.
   void scan_slice(const Now& now);
-  [[nodiscard]] bool has_work() const { return !scans_.empty() || !checks_.empty(); }
-  [[nodiscard]] bool is_scanning() const { return !scans_.empty(); }
+  [[nodiscard]] bool has_work() const { return is_scanning() || !checks_.empty(); }
+  [[nodiscard]] bool is_scanning() const { return open_scan_ || !scans_.empty(); }
   // When a retry or a poll is due.
   [[nodiscard]] MonotonicTime next_wakeup() const;
 
@@ -129,11 +130,24 @@ class DirectoryScanner {
   void run_timers(const Now& now);
   void take_back_evicted();
 
-  std::size_t scan(const Target& directory, Book& book, const Now& now);
+  // A directory that is being read.
+  struct OpenScan {
+    Target directory;
+    std::unique_ptr<DirectoryReader> reader;
+    FileInfo info;
+    std::vector<DirectoryEntry> entries;  // so far, sorted
+    bool truncated = false;
+    std::set<std::string> changed_meanwhile;
+  };
+
+  void begin_scan(const Target& directory, Book& book, const Now& now);
+  // Returns how many entries it has read.
+  std::size_t continue_scan(const Now& now);
+  void finish_scan(OpenScan scan, const Now& now);
   void check(const Target& directory, Book& book, const Now& now);
   void ensure_watch(const Target& directory, Book& book);
   void wait_for(const Target& directory, Book& book);
-  void accept(const Target& directory, Book& book, DirectoryListing listing, const Now& now);
+  void accept(OpenScan scan, Book& book, const Now& now);
   void fail(const Target& directory, Book& book, FileError error, const Now& now);
   void know(const Target& directory, ObservedDirectory observed);
   [[nodiscard]] bool is_wanted_by_any(const Book& book, std::string_view name) const;
@@ -155,6 +169,7 @@ class DirectoryScanner {
   ScanBudget budget_;
   std::size_t walked_ = 0;  // directories in walks that nobody has paid for yet
   std::set<std::string> usable_roots_;
+  std::optional<OpenScan> open_scan_;
   std::deque<Target> scans_;
   std::deque<Target> checks_;
   std::set<std::pair<MonotonicTime, Target>> timers_;

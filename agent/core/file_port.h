@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -68,14 +69,6 @@ struct DirectoryEntry {
   auto operator<=>(const DirectoryEntry&) const = default;
 };
 
-struct DirectoryListing {
-  FileInfo directory;                   // read before the entries
-  std::vector<DirectoryEntry> entries;  // sorted by the bytes of their names; no "." and ".."
-  bool truncated = false;               // there are more than were asked for
-
-  auto operator<=>(const DirectoryListing&) const = default;
-};
-
 enum class RootState {
   kUsable,  // safe mode: nosymfollow and read-only; direct mode: a directory
   kUnsafe,  // there, without nosymfollow + ro
@@ -107,6 +100,21 @@ struct FileNotice {
   auto operator<=>(const FileNotice&) const = default;
 };
 
+// A directory that is read in pieces, so that a large one does not hold up the rest.
+class DirectoryReader {
+ public:
+  virtual ~DirectoryReader() = default;
+
+  // Adds the next entries, at most max_entries, in no order, without "." and ".."; fewer only at
+  // the end. What was read before is not read again: all pieces together may show no one moment.
+  virtual FileExpected<void> read(std::size_t max_entries, std::vector<DirectoryEntry>& into) = 0;
+};
+
+struct OpenDirectory {
+  FileInfo directory;  // read before the entries
+  std::unique_ptr<DirectoryReader> reader;
+};
+
 class FilePort {
  public:
   virtual ~FilePort() = default;
@@ -123,9 +131,8 @@ class FilePort {
   [[nodiscard]] virtual std::vector<std::string> owned_prefixes() const = 0;
 
   virtual FileExpected<FileInfo> stat(const std::string& root, const std::string& path) = 0;
-  // At most max_entries entries; `truncated` says that there are more.
-  virtual FileExpected<DirectoryListing> list(const std::string& root, const std::string& path,
-                                              std::size_t max_entries) = 0;
+  virtual FileExpected<OpenDirectory> open_directory(const std::string& root,
+                                                     const std::string& path) = 0;
 
   // The link directory. The marker, temporary names and the lock are the implementation's business.
   virtual FileExpected<std::vector<LinkEntry>> list_links() = 0;

@@ -15,6 +15,12 @@ struct FileIdHash {
   }
 };
 
+struct TargetHash {
+  std::size_t operator()(const Target& target) const {
+    return std::hash<std::string>()(target.path) ^ std::hash<std::string>()(target.root) * 31;
+  }
+};
+
 // Who has a file: the link's name, and the source that the link belongs to.
 struct Holder {
   std::string name;
@@ -106,9 +112,9 @@ class Planner {
   [[nodiscard]] bool is_over(SourceId id) const { return withdrawal_[id] <= in_.now.monotonic; }
 
   const std::vector<SourceId>& walking(const Target& directory) {
-    const auto found = walking_.find(directory);
-    if (found != walking_.end()) return found->second;
-    return walking_[directory] = in_.sources.walking(directory.root, directory.path);
+    const auto [found, is_new] = walking_.try_emplace(directory);
+    if (is_new) found->second = in_.sources.walking(directory.root, directory.path);
+    return found->second;
   }
 
   LinkName name_for(SourceId id, const Target& file) {
@@ -170,7 +176,8 @@ class Planner {
     link.kept_by_refused = !link.owner && in_.sources.kept_by_refused(name, link.target);
     link.view = view(link.target);
     link.removal = removal_of(name, link);
-    own_.emplace(name, std::move(link));
+    own_.emplace_hint(own_.end(), name,
+                      std::move(link));  // they come in this order
   }
 
   // The best source that wants exactly this link; one whose time is over only if no other does.
@@ -232,6 +239,9 @@ class Planner {
   void index_kept_links() {
     std::vector<FileId> ids;
     for (auto& [name, link] : own_) {
+      const bool frees_its_place = link.removal || link.view.state == TargetState::kMissing ||
+                                   link.view.state == TargetState::kOther;
+      if (link.owner && frees_its_place) may_shrink_.insert(*link.owner);
       if (link.removal) continue;
       ++result_.links;
       by_target_[link.target].push_back({name, link.owner});
@@ -280,16 +290,20 @@ class Planner {
     for (const auto& [where, directory] : in_.directories) {
       if (directory.knowledge != DirectoryKnowledge::kKnown) continue;
       if (root_state(where.root) != RootState::kUsable) continue;
-      for (const DirectoryEntry& entry : directory.entries) collect(where, entry);
+      const std::vector<SourceId>& ids = walking(where);
+      for (const DirectoryEntry& entry : directory.entries) collect(where, ids, entry);
     }
-    std::sort(newcomers_.begin(), newcomers_.end(), [](const Newcomer& a, const Newcomer& b) {
+    const auto precedes = [](const Newcomer& a, const Newcomer& b) {
       return std::tie(a.candidates.front(), a.file) < std::tie(b.candidates.front(), b.file);
-    });
+    };
+    // Those of one large directory are in order already.
+    if (std::is_sorted(newcomers_.begin(), newcomers_.end(), precedes)) return;
+    std::sort(newcomers_.begin(), newcomers_.end(), precedes);
   }
 
-  void collect(const Target& where, const DirectoryEntry& entry) {
+  void collect(const Target& where, const std::vector<SourceId>& ids, const DirectoryEntry& entry) {
     Newcomer newcomer;
-    for (const SourceId id : walking(where)) {
+    for (const SourceId id : ids) {
       if (!is_over(id) && in_.sources.wants(id, entry.name)) newcomer.candidates.push_back(id);
     }
     if (newcomer.candidates.empty()) return;
@@ -340,7 +354,18 @@ class Planner {
     }
   }
 
+  // Full, and no link of its own can be handed over: its file needs no name to be refused. A
+  // tenant's many files must not cost as many names.
+  [[nodiscard]] bool is_full(SourceId id) const {
+    return result_.counts.per_source[id] >= in_.config.limits.links_per_source &&
+           may_shrink_.count(id) == 0;
+  }
+
   bool try_place(const Newcomer& newcomer, SourceId id) {
+    if (is_full(id)) {
+      refuse(id, Reason::kLinkLimitReached, newcomer.file.path);
+      return false;
+    }
     const LinkName name = name_for(id, newcomer.file);
     const bool too_deep = in_.spelling.text(newcomer.file).size() > kTargetBytesMax;
     if (name.error || too_deep) {
@@ -450,10 +475,10 @@ class Planner {
 
   // Refusals.
 
-  void refuse(SourceId id, Reason reason, std::string example) {
+  void refuse(SourceId id, Reason reason, const std::string& example) {
     FileTrouble& trouble = result_.outcomes[id].refusals[reason];
     ++trouble.files;
-    if (trouble.examples.size() < kTroubleExamples) trouble.examples.push_back(std::move(example));
+    if (trouble.examples.size() < kTroubleExamples) trouble.examples.push_back(example);
   }
 
   void refuse_held(SourceId id, const Target& file, const Holder& holder) {
@@ -468,7 +493,7 @@ class Planner {
       // Names of other namespaces are not this pod's to know.
       if (other.namespace_name == mine.namespace_name) example += " (by pod " + other.pod + ")";
     }
-    refuse(id, Reason::kAlreadyLinked, std::move(example));
+    refuse(id, Reason::kAlreadyLinked, example);
   }
 
   // Operations.
@@ -509,10 +534,11 @@ class Planner {
   const PlanInput& in_;
   PlanResult result_;
   std::vector<MonotonicTime> withdrawal_;  // by SourceId
-  std::map<Target, std::vector<SourceId>> walking_;
+  std::unordered_map<Target, std::vector<SourceId>, TargetHash> walking_;
   std::map<std::string, OwnLink> own_;
-  std::map<Target, std::vector<Holder>> by_target_;
+  std::unordered_map<Target, std::vector<Holder>, TargetHash> by_target_;
   std::unordered_map<FileId, Holder, FileIdHash> by_inode_;
+  std::set<SourceId> may_shrink_;  // sources with a link that may become another's or go
   std::vector<Newcomer> newcomers_;
   std::set<std::string> made_;
   std::vector<Operation> replaces_;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "agent/shell/system_error.h"
@@ -98,27 +99,69 @@ struct RawEntry {
 };
 constexpr std::size_t kRawNameOffset = offsetof(RawEntry, type) + 1;
 
-enum class Visit { kContinue, kStop };
-
-template <class Visitor>
-FileExpected<void> for_each_name(int fd, Visitor visit) {
-  constexpr std::size_t kBufferBytes = 32 * 1024;
-  const auto buffer = std::make_unique<std::array<char, kBufferBytes>>();
-  for (;;) {
-    const long bytes = retry_interrupted(
-        [&] { return ::syscall(SYS_getdents64, fd, buffer->data(), kBufferBytes); });
-    if (bytes < 0) return file_failure(errno);
-    if (bytes == 0) return {};
-    for (std::size_t at = 0; at < static_cast<std::size_t>(bytes);) {
-      RawEntry raw{};
-      std::memcpy(&raw, buffer->data() + at, kRawNameOffset);
-      std::string name(buffer->data() + at + kRawNameOffset);
-      at += raw.length;
-      if (name == "." || name == "..") continue;
-      if (visit(std::move(name)) == Visit::kStop) return {};
+// The names in an open directory, one after the other.
+class NameReader {
+ public:
+  // nullopt at the end.
+  FileExpected<std::optional<std::string>> next(int fd) {
+    for (;;) {
+      while (at_ < filled_) {
+        RawEntry raw{};
+        std::memcpy(&raw, buffer_->data() + at_, kRawNameOffset);
+        std::string name(buffer_->data() + at_ + kRawNameOffset);
+        at_ += raw.length;
+        if (name != "." && name != "..") return name;
+      }
+      const long bytes = retry_interrupted(
+          [&] { return ::syscall(SYS_getdents64, fd, buffer_->data(), kBufferBytes); });
+      if (bytes < 0) return file_failure(errno);
+      if (bytes == 0) return std::nullopt;
+      at_ = 0;
+      filled_ = static_cast<std::size_t>(bytes);
     }
   }
+
+ private:
+  static constexpr std::size_t kBufferBytes = 32 * 1024;
+
+  std::unique_ptr<std::array<char, kBufferBytes>> buffer_ =
+      std::make_unique<std::array<char, kBufferBytes>>();
+  std::size_t at_ = 0;
+  std::size_t filled_ = 0;
+};
+
+// nullopt: gone since the kernel named it, as if it had never been there.
+std::optional<DirectoryEntry> look_at_entry(int fd, std::string name) {
+  const auto status = read_statx(fd, name.c_str(), AT_SYMLINK_NOFOLLOW);
+  if (!status && status.error().kind == FileErrorKind::kNotFound) return std::nullopt;
+  DirectoryEntry entry;
+  entry.name = std::move(name);
+  // An entry that cannot be asked (a dead mount point) is there, of no known kind.
+  if (status) entry.info = to_info(*status);
+  return entry;
 }
+
+class PieceReader final : public DirectoryReader {
+ public:
+  explicit PieceReader(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  FileExpected<void> read(std::size_t max_entries, std::vector<DirectoryEntry>& into) override {
+    for (std::size_t added = 0; added < max_entries;) {
+      auto name = names_.next(fd_.get());
+      if (!name) return tl::unexpected(name.error());
+      if (!*name) return {};
+      std::optional<DirectoryEntry> entry = look_at_entry(fd_.get(), std::move(**name));
+      if (!entry) continue;
+      into.push_back(std::move(*entry));
+      ++added;
+    }
+    return {};
+  }
+
+ private:
+  UniqueFd fd_;
+  NameReader names_;
+};
 
 }  // namespace
 
@@ -144,41 +187,21 @@ FileExpected<bool> is_mount_root(int fd) {
   return (status->stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-FileExpected<DirectoryListing> list_directory(int fd, std::size_t max_entries) {
-  DirectoryListing listing;
-  auto directory = file_info(fd);
+FileExpected<OpenDirectory> read_in_pieces(UniqueFd fd) {
+  const auto directory = file_info(fd.get());
   if (!directory) return tl::unexpected(directory.error());
-  listing.directory = *directory;
-
-  const auto result = for_each_name(fd, [&](std::string name) {
-    if (listing.entries.size() == max_entries) {
-      listing.truncated = true;
-      return Visit::kStop;
-    }
-    const auto status = read_statx(fd, name.c_str(), AT_SYMLINK_NOFOLLOW);
-    // Gone since the kernel named it: as if it had never been there.
-    if (!status && status.error().kind == FileErrorKind::kNotFound) return Visit::kContinue;
-    DirectoryEntry entry;
-    entry.name = std::move(name);
-    // An entry that cannot be asked (a dead mount point) is there, of no known kind.
-    if (status) entry.info = to_info(*status);
-    listing.entries.push_back(std::move(entry));
-    return Visit::kContinue;
-  });
-  if (!result) return tl::unexpected(result.error());
-  std::sort(listing.entries.begin(), listing.entries.end(),
-            [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
-  return listing;
+  return OpenDirectory{*directory, std::make_unique<PieceReader>(std::move(fd))};
 }
 
 FileExpected<std::vector<std::string>> list_names(int fd) {
-  std::vector<std::string> names;
-  const auto result = for_each_name(fd, [&](std::string name) {
-    names.push_back(std::move(name));
-    return Visit::kContinue;
-  });
-  if (!result) return tl::unexpected(result.error());
-  return names;
+  std::vector<std::string> all;
+  NameReader names;
+  for (;;) {
+    auto name = names.next(fd);
+    if (!name) return tl::unexpected(name.error());
+    if (!*name) return all;
+    all.push_back(std::move(**name));
+  }
 }
 
 FileExpected<std::string> read_link_at(int directory_fd, const std::string& name) {

@@ -28,9 +28,8 @@ FileExpected<FileInfo> file_info(int fd);
 // True when the descriptor is the root of a mount.
 FileExpected<bool> is_mount_root(int fd);
 
-// At most max_entries entries of an open, readable directory, in the order of their bytes. A
-// directory that holds more gives those that the file system names first.
-FileExpected<DirectoryListing> list_directory(int fd, std::size_t max_entries);
+// The entries of an open, readable directory, to be read in pieces. Owns the descriptor.
+FileExpected<OpenDirectory> read_in_pieces(UniqueFd fd);
 
 // All names in an open, readable directory but "." and "..", in no order.
 FileExpected<std::vector<std::string>> list_names(int fd);

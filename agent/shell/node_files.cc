@@ -203,13 +203,13 @@ FileExpected<FileInfo> NodeFiles::stat(const std::string& root, const std::strin
   return file_info(fd->get());
 }
 
-FileExpected<DirectoryListing> NodeFiles::list(const std::string& root, const std::string& path,
-                                               std::size_t max_entries) {
+FileExpected<OpenDirectory> NodeFiles::open_directory(const std::string& root,
+                                                      const std::string& path) {
   const auto root_fd = usable_root(root);
   if (!root_fd) return tl::unexpected(root_fd.error());
-  const auto fd = open_directory_beneath(*root_fd, path);
+  auto fd = open_directory_beneath(*root_fd, path);
   if (!fd) return tl::unexpected(fd.error());
-  return list_directory(fd->get(), max_entries);
+  return read_in_pieces(*std::move(fd));
 }
 
 FileExpected<void> NodeFiles::follow_link_directory() {

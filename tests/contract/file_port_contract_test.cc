@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 
 #include "tests/contract/fake_file_world.h"
 #include "tests/contract/file_world.h"
@@ -30,14 +31,31 @@ class FilePortContract : public testing::TestWithParam<FileWorldKind> {
     EXPECT_FALSE(info.has_value()) << path;
     return info ? FileErrorKind::kIo : info.error().kind;
   }
-  std::vector<std::string> entry_names(const std::string& path) {
-    std::vector<std::string> names;
-    const auto listing = port().list(kRoot, path, kPlenty);
-    EXPECT_TRUE(listing.has_value()) << path;
-    if (listing) {
-      for (const DirectoryEntry& entry : listing->entries) names.push_back(entry.name);
+  // All entries by name, read in pieces of that size.
+  std::map<std::string, FileInfo> entries(const std::string& path, std::size_t piece = kPlenty) {
+    std::map<std::string, FileInfo> found;
+    const auto opened = port().open_directory(kRoot, path);
+    EXPECT_TRUE(opened.has_value()) << path;
+    for (bool more = opened.has_value(); more;) {
+      std::vector<DirectoryEntry> read;
+      EXPECT_TRUE(opened->reader->read(piece, read).has_value());
+      more = read.size() == piece;
+      EXPECT_LE(read.size(), piece);
+      for (const DirectoryEntry& entry : read) {
+        EXPECT_TRUE(found.emplace(entry.name, entry.info).second) << entry.name << " came twice";
+      }
     }
+    return found;
+  }
+  std::vector<std::string> entry_names(const std::string& path, std::size_t piece = kPlenty) {
+    std::vector<std::string> names;
+    for (const auto& [name, info] : entries(path, piece)) names.push_back(name);
     return names;
+  }
+  FileErrorKind open_error(const std::string& path) {
+    const auto opened = port().open_directory(kRoot, path);
+    EXPECT_FALSE(opened.has_value()) << path;
+    return opened ? FileErrorKind::kIo : opened.error().kind;
   }
   std::uint64_t must_watch(const std::string& path) {
     const auto watch = port().watch(kRoot, path);
@@ -165,13 +183,12 @@ TEST_P(FilePortContract, EntriesAreSortedByBytesAndKnownByKind) {
   world().make_directory("d/sub");
   EXPECT_THAT(entry_names("d"), ElementsAre("B.log", "a-b.log", "a.log", "b.log", "pipe.log",
                                             "s.log", "sub", "\xc3\xa4.log"));
-  const auto listing = port().list(kRoot, "d", kPlenty);
-  EXPECT_EQ(listing->entries[2].info, *port().stat(kRoot, "d/a.log"));
-  EXPECT_EQ(listing->entries[4].info.kind, FileKind::kFifo);
-  EXPECT_EQ(listing->entries[5].info.kind, FileKind::kSymlink);
-  EXPECT_EQ(listing->entries[6].info.kind, FileKind::kDirectory);
-  EXPECT_EQ(listing->directory, *port().stat(kRoot, "d"));
-  EXPECT_FALSE(listing->truncated);
+  std::map<std::string, FileInfo> found = entries("d");
+  EXPECT_EQ(found["a.log"], *port().stat(kRoot, "d/a.log"));
+  EXPECT_EQ(found["pipe.log"].kind, FileKind::kFifo);
+  EXPECT_EQ(found["s.log"].kind, FileKind::kSymlink);
+  EXPECT_EQ(found["sub"].kind, FileKind::kDirectory);
+  EXPECT_EQ(port().open_directory(kRoot, "d")->directory, *port().stat(kRoot, "d"));
 }
 
 TEST_P(FilePortContract, AnEmptyDirectoryHasNoEntries) {
@@ -179,24 +196,37 @@ TEST_P(FilePortContract, AnEmptyDirectoryHasNoEntries) {
   EXPECT_THAT(entry_names("d"), IsEmpty());
 }
 
-TEST_P(FilePortContract, AListingIsBoundedAndSaysSo) {
-  for (int i = 0; i < 5; ++i) world().write_file(std::to_string(i) + ".log", "x");
-  const auto exact = port().list(kRoot, "", 5);
-  EXPECT_EQ(exact->entries.size(), 5U);
-  EXPECT_FALSE(exact->truncated);
-  const auto cut = port().list(kRoot, "", 4);
-  EXPECT_EQ(cut->entries.size(), 4U);
-  EXPECT_TRUE(cut->truncated);
-  EXPECT_TRUE(std::is_sorted(cut->entries.begin(), cut->entries.end()));
+TEST_P(FilePortContract, ADirectoryIsReadInPiecesOfAnySize) {
+  for (int i = 0; i < 6; ++i) world().write_file(std::to_string(i) + ".log", "x");
+  for (const std::size_t piece : {1U, 2U, 4U, 6U, 7U}) {
+    EXPECT_EQ(entry_names("", piece).size(), 6U) << piece;
+  }
+  // At the end there is nothing more, however often one asks.
+  const auto opened = port().open_directory(kRoot, "");
+  std::vector<DirectoryEntry> read;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(opened->reader->read(4, read).has_value());
+  EXPECT_EQ(read.size(), 6U);
+}
+
+TEST_P(FilePortContract, FilesThatComeAndGoBetweenPiecesHarmNothing) {
+  for (int i = 0; i < 6; ++i) world().write_file(std::to_string(i) + ".log", "x");
+  const auto opened = port().open_directory(kRoot, "");
+  std::vector<DirectoryEntry> read;
+  ASSERT_TRUE(opened->reader->read(2, read).has_value());
+  for (int i = 0; i < 6; ++i) world().remove(std::to_string(i) + ".log");
+  world().write_file("new.log", "x");
+  ASSERT_TRUE(opened->reader->read(kPlenty, read).has_value());
+  EXPECT_GE(read.size(), 2U);
+  EXPECT_LE(read.size(), 7U);
 }
 
 TEST_P(FilePortContract, OnlyDirectoriesAreListed) {
   world().write_file("app.log", "x");
   world().make_directory("d");
   world().make_symlink("link", "d");
-  EXPECT_EQ(port().list(kRoot, "app.log", 1).error().kind, FileErrorKind::kNotADirectory);
-  EXPECT_EQ(port().list(kRoot, "link", 1).error().kind, FileErrorKind::kSymlinkInPath);
-  EXPECT_EQ(port().list(kRoot, "none", 1).error().kind, FileErrorKind::kNotFound);
+  EXPECT_EQ(open_error("app.log"), FileErrorKind::kNotADirectory);
+  EXPECT_EQ(open_error("link"), FileErrorKind::kSymlinkInPath);
+  EXPECT_EQ(open_error("none"), FileErrorKind::kNotFound);
 }
 
 // --- links --------------------------------------------------------------------------------------

@@ -315,23 +315,44 @@ FileExpected<FileInfo> FakeFiles::stat(const std::string& root, const std::strin
   return (*node)->info;
 }
 
-FileExpected<DirectoryListing> FakeFiles::list(const std::string& root, const std::string& path,
-                                               std::size_t max_entries) {
-  if (const auto fault = injected(FileVerb::kList)) return tl::unexpected(*fault);
+// Reads on after the last name: what changes behind it is not seen, as in a real directory.
+class FakeFiles::Reader final : public DirectoryReader {
+ public:
+  explicit Reader(std::shared_ptr<Node> directory) : directory_(std::move(directory)) {}
+
+  FileExpected<void> read(std::size_t max_entries, std::vector<DirectoryEntry>& into) override {
+    auto next = directory_->children.begin();
+    if (last_) next = directory_->children.upper_bound(*last_);
+    for (std::size_t i = 0; i < max_entries && next != directory_->children.end(); ++i, ++next) {
+      last_ = next->first;
+      into.push_back({next->first, next->second->askable ? next->second->info : FileInfo{}});
+    }
+    return {};
+  }
+
+ private:
+  std::shared_ptr<Node> directory_;
+  std::optional<std::string> last_;
+};
+
+FileExpected<OpenDirectory> FakeFiles::open_directory(const std::string& root,
+                                                      const std::string& path) {
+  if (const auto fault = injected(FileVerb::kOpenDirectory)) return tl::unexpected(*fault);
   const auto node = resolve(root, path);
   if (!node) return tl::unexpected(node.error());
   if ((*node)->info.kind != FileKind::kDirectory) return error(FileErrorKind::kNotADirectory);
   if (!(*node)->readable) return error(FileErrorKind::kPermissionDenied);
-  DirectoryListing listing;
-  listing.directory = (*node)->info;
-  for (const auto& [name, child] : (*node)->children) {
-    if (listing.entries.size() == max_entries) {
-      listing.truncated = true;
-      break;
-    }
-    listing.entries.push_back({name, child->askable ? child->info : FileInfo{}});
-  }
-  return listing;
+  return OpenDirectory{(*node)->info, std::make_unique<Reader>(*node)};
+}
+
+std::optional<std::vector<DirectoryEntry>> FakeFiles::entries(const std::string& root,
+                                                              const std::string& path) const {
+  const auto node = resolve(root, path);
+  const bool is_listed = node && (*node)->info.kind == FileKind::kDirectory && (*node)->readable;
+  if (!is_listed) return std::nullopt;
+  std::vector<DirectoryEntry> found;
+  for (const auto& [name, child] : (*node)->children) found.push_back({name, child->info});
+  return found;
 }
 
 FileExpected<std::vector<LinkEntry>> FakeFiles::list_links() {

@@ -20,7 +20,7 @@ namespace loglink {
 enum class FileVerb {
   kCheckRoot,  // fails as kAbsent
   kStat,
-  kList,
+  kOpenDirectory,
   kListLinks,
   kReadLink,
   kMakeLink,
@@ -31,7 +31,7 @@ enum class FileVerb {
   kLoadState,
 };
 inline constexpr FileVerb kAllFileVerbs[] = {
-    FileVerb::kCheckRoot,   FileVerb::kStat,       FileVerb::kList,
+    FileVerb::kCheckRoot,   FileVerb::kStat,       FileVerb::kOpenDirectory,
     FileVerb::kListLinks,   FileVerb::kReadLink,   FileVerb::kMakeLink,
     FileVerb::kReplaceLink, FileVerb::kRemoveLink, FileVerb::kLinkDirectoryVersion,
     FileVerb::kWatch,       FileVerb::kLoadState};
@@ -70,6 +70,9 @@ class FakeFiles final : public FilePort {
   // The next new file gets that inode number: numbers are reused.
   void set_next_inode(std::uint64_t inode) { next_inode_ = inode; }
   [[nodiscard]] bool exists(const std::string& root, const std::string& path) const;
+  // Of a directory, sorted; nullopt when there is none that can be read.
+  [[nodiscard]] std::optional<std::vector<DirectoryEntry>> entries(const std::string& root,
+                                                                   const std::string& path) const;
 
   // The link directory, as somebody else changes it.
   void put_entry(LinkEntry entry);
@@ -103,8 +106,8 @@ class FakeFiles final : public FilePort {
   [[nodiscard]] std::string target_prefix(const std::string& root) const override;
   [[nodiscard]] std::vector<std::string> owned_prefixes() const override;
   FileExpected<FileInfo> stat(const std::string& root, const std::string& path) override;
-  FileExpected<DirectoryListing> list(const std::string& root, const std::string& path,
-                                      std::size_t max_entries) override;
+  FileExpected<OpenDirectory> open_directory(const std::string& root,
+                                             const std::string& path) override;
   FileExpected<std::vector<LinkEntry>> list_links() override;
   FileExpected<LinkEntry> read_link(const std::string& name) override;
   FileExpected<void> make_link(const std::string& name, const std::string& target) override;
@@ -119,6 +122,7 @@ class FakeFiles final : public FilePort {
   void store_state(const std::string& name, std::string bytes) override;
 
  private:
+  class Reader;
   struct Node {
     FileInfo info;
     bool readable = true;

@@ -18,9 +18,9 @@ std::string base_of(const std::string& path) { return path.substr(path.rfind('/'
 
 void collect(FakeFiles& files, const PodFact& pod, const Asked& asked, const std::string& directory,
              int level, WantedFiles& wanted) {
-  const auto listing = files.list(asked.root, directory, 100'000);
+  const auto listing = files.entries(asked.root, directory);
   if (!listing) return;
-  for (const DirectoryEntry& entry : listing->entries) {
+  for (const DirectoryEntry& entry : *listing) {
     const std::string path = directory + "/" + entry.name;
     if (entry.info.kind == FileKind::kDirectory && level < pod.max_depth) {
       collect(files, pod, asked, path, level + 1, wanted);
@@ -106,7 +106,7 @@ std::string expected_word(Node& node, const PodFact& pod) {
     refused = refused || asked.refused;
     if (asked.refused) continue;
     accepted = true;
-    there = there || node.files.list(asked.root, asked.path, 1).has_value();
+    there = there || node.files.entries(asked.root, asked.path).has_value();
   }
   if (!accepted) return "Invalid";
   if (refused) return "Degraded";

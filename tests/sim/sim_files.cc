@@ -64,10 +64,10 @@ FileExpected<FileInfo> SimFiles::stat(const std::string& root, const std::string
   return files_.stat(root, path);
 }
 
-FileExpected<DirectoryListing> SimFiles::list(const std::string& root, const std::string& path,
-                                              std::size_t max_entries) {
+FileExpected<OpenDirectory> SimFiles::open_directory(const std::string& root,
+                                                     const std::string& path) {
   if (fails()) return failure(false);
-  return files_.list(root, path, max_entries);
+  return files_.open_directory(root, path);
 }
 
 FileExpected<std::vector<LinkEntry>> SimFiles::list_links() {

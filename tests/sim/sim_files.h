@@ -51,8 +51,8 @@ class SimFiles final : public FilePort {
   [[nodiscard]] std::string target_prefix(const std::string& root) const override;
   [[nodiscard]] std::vector<std::string> owned_prefixes() const override;
   FileExpected<FileInfo> stat(const std::string& root, const std::string& path) override;
-  FileExpected<DirectoryListing> list(const std::string& root, const std::string& path,
-                                      std::size_t max_entries) override;
+  FileExpected<OpenDirectory> open_directory(const std::string& root,
+                                             const std::string& path) override;
   FileExpected<std::vector<LinkEntry>> list_links() override;
   FileExpected<LinkEntry> read_link(const std::string& name) override;
   FileExpected<void> make_link(const std::string& name, const std::string& target) override;

@@ -225,9 +225,9 @@ class History {
            {Target{source.root, source.path}, Target{source.root, source.path + "/sub"},
             Target{source.root, source.path + "/sub/deep"}}) {
         const int level = path_depth(directory.path) - path_depth(source.path) + 1;
-        const auto listing = world_.files.list(directory.root, directory.path, 1000);
-        if (!listing || level > source.max_depth) continue;
-        for (const DirectoryEntry& entry : listing->entries) {
+        const auto entries = world_.files.entries(directory.root, directory.path);
+        if (!entries || level > source.max_depth) continue;
+        for (const DirectoryEntry& entry : *entries) {
           if (!is_wanted(source.include, source.exclude, entry.name)) continue;
           const std::string path = join_path(directory.path, entry.name);
           const std::string target = "/run/loglink/roots/" + source.root + "/" + path;

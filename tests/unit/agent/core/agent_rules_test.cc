@@ -478,14 +478,14 @@ TEST_F(AgentRules, AQuietDirectoryCostsOneStatPerRescanAndNoPlan) {
   write("a.log");
   desire_web();
   world.pass(2min);
-  const int listings = world.files.calls(FileVerb::kList);
+  const int listings = world.files.calls(FileVerb::kOpenDirectory);
   const int stats = world.files.calls(FileVerb::kStat);
   const std::uint64_t plans = world.agent().counters().plans;
   const std::uint64_t rescans = world.agent().counters().rescans;
   world.pass(2min);
   const auto done = static_cast<int>(world.agent().counters().rescans - rescans);
   EXPECT_GE(done, 3);
-  EXPECT_EQ(world.files.calls(FileVerb::kList), listings);
+  EXPECT_EQ(world.files.calls(FileVerb::kOpenDirectory), listings);
   EXPECT_EQ(world.files.calls(FileVerb::kStat), stats + done);
   EXPECT_EQ(world.agent().counters().plans, plans);
 }
@@ -535,9 +535,9 @@ TEST_F(AgentRules, ASourceThatFloodsLosesItsWatchAndIsLookedAtOnceASecond) {
   EXPECT_EQ(world.agent().scanner().counters().watches_given_up, 1U);
   world.pass(1100ms);
   EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
-  const int listings = world.files.calls(FileVerb::kList);
+  const int listings = world.files.calls(FileVerb::kOpenDirectory);
   world.pass(5s);  // quiet: watched again
-  EXPECT_LE(world.files.calls(FileVerb::kList), listings + 2);
+  EXPECT_LE(world.files.calls(FileVerb::kOpenDirectory), listings + 2);
   write("c.log");
   world.settle();
   EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-c.log"));
@@ -607,6 +607,56 @@ TEST_F(AgentRules, ADryRunChangesNothing) {
   EXPECT_TRUE(world.files.state().empty());
   ASSERT_THAT(world.agent().pending(), SizeIs(1));
   EXPECT_THAT(describe(world.agent().pending()[0]), HasSubstr("make " + a_link + " -> "));
+}
+
+// A tenant's large directory is read in pieces, and what happens meanwhile is not lost.
+TEST_F(AgentRules, WhileALargeDirectoryIsReadOthersFilesAreLinkedAndItsOwnChangesAreSeen) {
+  constexpr int kFiles = 3500;
+  world.options.config.limits.links_per_source = kFiles + 1;
+  world.options.config.limits.links_per_pod = kFiles + 1;
+  const auto file = [](int i) { return std::to_string(1'000'000 + i) + ".log"; };
+  write(file(0));
+  world.files.write_file(kPods, in_empty_dir("web-1", "old.log"));
+  world.desire({empty_dir_source("web-0"), empty_dir_source("web-1")});
+  world.pass(10s);
+  for (int i = 1; i < kFiles; ++i) write(file(i));
+  world.files.lose_notices();
+  world.turn_clock(40s);
+  world.agent().step(world.now);
+  ASSERT_TRUE(world.agent().scanner().is_scanning());
+
+  world.files.write_file(kPods, in_empty_dir("web-1", "new.log"));
+  remove(file(1));           // read already
+  write(file(-1));           // before what was read
+  remove(file(kFiles - 1));  // not read yet
+  world.agent().step(world.now);
+  EXPECT_TRUE(world.agent().scanner().is_scanning());
+  EXPECT_THAT(world.link_names(), Contains("web-1_prod_app-new.log"));
+
+  world.settle();
+  world.pass(1s);
+  std::set<std::string> names = world.link_names();
+  EXPECT_EQ(names.count("web-0_prod_app-" + file(-1)), 1U);
+  EXPECT_EQ(names.count("web-0_prod_app-" + file(1)), 0U);
+  EXPECT_EQ(names.count("web-0_prod_app-" + file(kFiles - 1)), 0U);
+  EXPECT_EQ(names.size(), 2U + kFiles - 1);
+}
+
+TEST_F(AgentRules, OwnChangesNeedNoListingOfTheLinkDirectoryAStrangersDo) {
+  write("a.log");
+  desire_web();
+  world.pass(40s);
+  const int listings = world.files.calls(FileVerb::kListLinks);
+  for (const char* name : {"b.log", "c.log"}) {
+    write(name);
+    world.pass(40s);
+  }
+  EXPECT_THAT(world.link_names(), SizeIs(3));
+  EXPECT_EQ(world.files.calls(FileVerb::kListLinks), listings);
+  world.files.put_entry({"theirs", false, ""});
+  world.files.lose_notices();
+  world.pass(40s);
+  EXPECT_EQ(world.files.calls(FileVerb::kListLinks), listings + 1);
 }
 
 }  // namespace

@@ -44,14 +44,14 @@ TEST_F(AgentTest, ANewFileIsLinkedByOneStatAndOneLink) {
   write("web-0", "a.log");
   world.desire({empty_dir_source("web-0")});
   world.settle();
-  const int listings = world.files.calls(FileVerb::kList);
+  const int listings = world.files.calls(FileVerb::kOpenDirectory);
   const int stats = world.files.calls(FileVerb::kStat);
   const std::uint64_t plans = world.agent().counters().plans;
   write("web-0", "b.log");
   world.settle();
   EXPECT_THAT(world.link_names(), Contains("web-0_prod_app-b.log"));
   EXPECT_EQ(world.files.calls(FileVerb::kStat), stats + 1);
-  EXPECT_EQ(world.files.calls(FileVerb::kList), listings);
+  EXPECT_EQ(world.files.calls(FileVerb::kOpenDirectory), listings);
   EXPECT_EQ(world.agent().counters().plans, plans);
   EXPECT_EQ(world.agent().status(world.now).links, 2);
 }
