@@ -71,28 +71,31 @@ Reason reason_of(FileErrorKind kind) {
 std::string_view explain(FileErrorKind kind) {
   switch (kind) {
     case FileErrorKind::kNotFound:
-      return "no such directory yet";
+      return "no such directory yet; check its spelling, or wait until the application makes it";
     case FileErrorKind::kPermissionDenied:
       return "the agent may not read it; give it mode 0755";
     case FileErrorKind::kCrossesMount:
-      return "another file system is mounted there";
+      return "another file system is mounted there, which is not entered; mount an emptyDir or an "
+             "allowed hostPath";
     case FileErrorKind::kUnsupported:
-      return "the file system does not support what the agent needs";
+      return "the file system does not support what the agent needs; mount an emptyDir or an "
+             "allowed "
+             "hostPath";
     case FileErrorKind::kNotADirectory:
-      return "it is not a directory";
+      return "it is not a directory; name the directory of the log files";
     case FileErrorKind::kSymlinkInPath:
-      return "it is or lies below a symbolic link, which is never followed";
+      return "it is or lies below a symbolic link, which is never followed; use a real directory";
     case FileErrorKind::kNameTooLong:
-      return "its name is too long";
+      return "its name is too long; shorten it";
     case FileErrorKind::kTooManyOpenFiles:
-      return "the agent has too many open files";
+      return "the agent has too many open files; ask the administrator";
     case FileErrorKind::kAlreadyExists:
     case FileErrorKind::kNoSpace:
     case FileErrorKind::kReadOnly:
     case FileErrorKind::kNotOurs:
     case FileErrorKind::kWatchLimit:
     case FileErrorKind::kIo:
-      return "it cannot be read";
+      return "it cannot be read; ask the administrator to look at the node's disk";
   }
   __builtin_unreachable();
 }
@@ -777,18 +780,22 @@ std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
       found.push_back(
           {Reason::kTooManyFiles,
            directory.path + ": more than " + std::to_string(config_.limits.entries_per_scan) +
-               " entries, here or in all of its directories; the rest is not looked at"});
+               " entries, here or in all of its directories; the rest is not looked at; remove "
+               "old ones"});
     }
     if (book.watch_limited) {
       found.push_back({Reason::kWatchLimitReached,
-                       directory.path + ": looked at by rescans only, no watch is left for it"});
+                       directory.path +
+                           ": too many directories are watched on the node, so new files "
+                           "are found with a delay; lower loglink/max-depth"});
     }
   }
   if (walks_[id].too_many) {
     found.push_back(
         {Reason::kTooManySubdirectories, source.path + ": more than " +
                                              std::to_string(config_.limits.directories_per_source) +
-                                             " directories; the rest is not looked at"});
+                                             " directories, and the rest is not looked at; "
+                                             "lower loglink/max-depth or name them one by one"});
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return severity(a.reason) < severity(b.reason);

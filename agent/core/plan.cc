@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "lib/model/link_name.h"
+#include "lib/model/names.h"
 #include "lib/model/path.h"
 
 namespace loglink {
@@ -571,6 +572,8 @@ bool LinkCounts::admits(const SourceIndex& sources, SourceId id, const AgentLimi
 MonotonicTime withdrawal_time(const Source& source, MonotonicTime first_seen, const Now& now,
                               Duration linger) {
   if (!source.withdrawn()) return MonotonicTime::never();
+  // Not compared with removeAfter: the controller's clock may be ahead of ours.
+  if (source.needs(names::kFeatureRemoveNow)) return first_seen;
   const MonotonicTime at_least = first_seen + linger;
   // Compared before it is added up: a forged time must not overflow.
   const Duration ahead = std::min(*source.remove_after - now.wall,

@@ -42,23 +42,36 @@ bool is_reserved_directory(const AgentConfig& config, std::string_view host_path
          host_path == config.link_dir;
 }
 
+bool is_in_inner_root(const AgentConfig& config, const Root& root, std::string_view host_path) {
+  return std::any_of(config.roots.begin(), config.roots.end(), [&](const Root& other) {
+    return other.path != root.path && path_contains(root.path, other.path) &&
+           path_contains(other.path, host_path);
+  });
+}
+
 std::optional<SourceRefusal> check_source(const Source& source, const AgentConfig& config) {
   if (!is_known_naming(source.naming)) {
-    return refuse(Reason::kAgentTooOld,
-                  "naming \"" + source.naming + "\" is not known to this agent; upgrade it", true);
+    return refuse(
+        Reason::kAgentTooOld,
+        "naming \"" + source.naming +
+            "\" is not known to this node's agent; ask the administrator to upgrade loglink-agent",
+        true);
   }
-  if (!source.required_features.empty()) {
-    return refuse(Reason::kAgentTooOld,
-                  "feature \"" + source.required_features.front() +
-                      "\" is not known to this agent; upgrade it",
-                  true);
+  for (const std::string& feature : source.required_features) {
+    if (feature == names::kFeatureRemoveNow) continue;
+    return refuse(
+        Reason::kAgentTooOld,
+        "feature \"" + feature +
+            "\" is not known to this node's agent; ask the administrator to upgrade loglink-agent",
+        true);
   }
   const Expected<void> bounds = check_source_bounds(source);
   if (!bounds) return refuse(Reason::kPathNotSupported, bounds.error().message, false);
   const Root* root = find_root(config, source.root);
   if (root == nullptr) {
     return refuse(Reason::kUnknownRoot,
-                  "root \"" + source.root + "\" is not in the configuration of this node's agent",
+                  "root \"" + source.root +
+                      "\" is not in the configuration of this node's agent; ask the administrator",
                   true);
   }
   if (source.root == names::kKubeletPodsRoot && !is_empty_dir_of_pod(source)) {
@@ -69,10 +82,23 @@ std::optional<SourceRefusal> check_source(const Source& source, const AgentConfi
       !root->per_namespace || first_component(source.path) == source.namespace_name;
   if (!own_part || !admits_namespace(*root, source)) {
     return refuse(Reason::kUnknownRoot,
-                  "root \"" + source.root + "\" does not admit this namespace on this node", false);
+                  "root \"" + source.root +
+                      "\" does not admit this namespace on this node; ask the administrator",
+                  false);
   }
-  if (is_reserved_directory(config, join_path(root->path, source.path))) {
-    return refuse(Reason::kDirectoryReserved, "the directory is reserved", false);
+  const std::string host_path = join_path(root->path, source.path);
+  if (is_reserved_directory(config, host_path)) {
+    return refuse(Reason::kDirectoryReserved,
+                  "the directory belongs to the kubelet or to loglink itself; write the log files "
+                  "to another one",
+                  false);
+  }
+  if (is_in_inner_root(config, *root, host_path)) {
+    return refuse(
+        Reason::kUnknownRoot,
+        "the directory belongs to another root than \"" + source.root +
+            "\" on this node; ask the administrator to give controller and agents the same roots",
+        false);
   }
   return std::nullopt;
 }

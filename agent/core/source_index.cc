@@ -63,7 +63,10 @@ SourceIndex::SourceIndex(const NodeLinkSetSpec& spec, const AgentConfig& config)
 
 bool SourceIndex::may_enter(std::string_view root, std::string_view directory) const {
   const Root* found = find_root(config_, std::string(root));
-  return found != nullptr && !is_reserved_directory(config_, join_path(found->path, directory));
+  if (found == nullptr) return false;
+  const std::string host_path = join_path(found->path, directory);
+  return !is_reserved_directory(config_, host_path) &&
+         !is_in_inner_root(config_, *found, host_path);
 }
 
 std::vector<SourceId> SourceIndex::walking(std::string_view root,

@@ -31,12 +31,15 @@ std::string shown(const Source& source, std::string text) {
 
 std::string_view cure(Reason reason) {
   static constexpr std::array<std::pair<Reason, std::string_view>, 6> kCures = {{
-      {Reason::kNotARegularFile, "only regular files are linked"},
-      {Reason::kNameTaken, "something else has the link's name"},
-      {Reason::kNameCollision, "another file has the link's name"},
-      {Reason::kNameTooLong, "the link's name or target would be too long"},
-      {Reason::kAlreadyLinked, "another link has the file"},
-      {Reason::kLinkLimitReached, "a limit on links is reached"},
+      {Reason::kNotARegularFile, "only regular files are linked; log to a regular file"},
+      {Reason::kNameTaken,
+       "something that is not loglink's has the link's name; ask the administrator to remove it"},
+      {Reason::kNameCollision, "another file has the link's name; rename one of them"},
+      {Reason::kNameTooLong, "the link's name would be too long; shorten the pod's name"},
+      {Reason::kAlreadyLinked,
+       "another link has the file, so that no line is lost; loglink/exclude it here"},
+      {Reason::kLinkLimitReached,
+       "a limit on links is reached; remove old files or narrow loglink/include"},
   }};
   for (const auto& [known, text] : kCures) {
     if (known == reason) return text;
@@ -80,15 +83,19 @@ void add_root_trouble(const StatusInput& input, const Source& source,
       return;
     case RootState::kAbsent:
       found.push_back(
-          {Reason::kDirectoryNotFound, 0, "root " + source.root + " is not there on this node"});
+          {Reason::kDirectoryNotFound, 0,
+           "root " + source.root + " is not there on this node; ask the administrator"});
       return;
     case RootState::kUnsafe:
       found.push_back(
-          {Reason::kUnsafeRoot, 0, "root " + source.root + " is not mounted safely on this node"});
+          {Reason::kUnsafeRoot, 0,
+           "root " + source.root + " is not mounted safely on this node; ask the administrator"});
       return;
     case RootState::kRemote:
-      found.push_back({Reason::kUnsupportedFileSystem, 1,
-                       "root " + source.root + " is on a network or user-space file system"});
+      found.push_back(
+          {Reason::kUnsupportedFileSystem, 1,
+           "root " + source.root +
+               " is on a network or user-space file system; ask the administrator for another"});
       return;
   }
 }

@@ -60,7 +60,7 @@ void replace_path(std::string& text, std::string_view from, std::string_view to)
     const std::size_t end = at + from.size();
     const bool begins = at == 0 || text[at - 1] == ' ';
     const bool ends =
-        end == text.size() || std::string_view("/,;").find(text[end]) != std::string_view::npos;
+        end == text.size() || std::string_view("/,;:").find(text[end]) != std::string_view::npos;
     if (begins && ends) {
       text.replace(at, from.size(), to);
       at += to.size();
@@ -120,17 +120,16 @@ std::optional<AgentTrouble> agent_trouble(const PodLinks& entry, const Resolutio
   trouble.rank = rank_of(*trouble.reason);
   const std::string why(explanation(*trouble.reason));
   const std::vector<std::string>& watch_dirs = resolution.watch_dirs;
-  const bool names_directory =
-      std::find(watch_dirs.begin(), watch_dirs.end(), trouble.message) != watch_dirs.end();
   if (trouble.message.empty() && watch_dirs.size() == 1) trouble.message = watch_dirs.front();
-  if (names_directory || (watch_dirs.size() == 1 && trouble.message == watch_dirs.front())) {
-    trouble.watch_dir = std::exchange(trouble.message, why);
-  } else if (trouble.message.empty()) {
-    trouble.message = why;
-  } else if (trouble.message.front() == '/' && !why.empty()) {
-    // A directory below a watch dir.
-    trouble.watch_dir = std::exchange(trouble.message, why);
+  if (!trouble.message.empty() && trouble.message.front() == '/' && !why.empty()) {
+    // "/var/log/app: what is wrong; what to do"
+    const std::size_t colon = trouble.message.find(": ");
+    trouble.watch_dir = trouble.message.substr(0, colon);
+    trouble.message.erase(0, colon == std::string::npos ? colon : colon + 2);
+  } else if (watch_dirs.size() == 1 && trouble.message == watch_dirs.front()) {
+    trouble.watch_dir = std::exchange(trouble.message, "");
   }
+  if (trouble.message.empty()) trouble.message = why;
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "controller/core/agent_trouble.h"
 #include "controller/core/trouble.h"
 #include "lib/base/text.h"
+#include "lib/model/limits.h"
 #include "lib/model/names.h"
 
 namespace loglink {
@@ -158,6 +159,20 @@ bool agent_refuses_all(const Standing& standing, const Trouble& trouble) {
                                     standing.entry->refused >= static_cast<int>(standing.accepted));
 }
 
+// A finished pod that would be Pending: nobody answers for it any more, so it keeps what it was
+// told last.
+Answer last_word(const AnswerInput& input, const Standing& standing) {
+  Answer result;
+  if (standing.entry != nullptr) result.links = standing.entry->links;
+  if (input.previous_word && *input.previous_word != StatusWord::kPending) {
+    result.word = *input.previous_word;
+    result.message = sanitize(input.previous_message, limits::kMessageBytes);
+  } else {
+    result.message = "the pod ended before the agent of its node saw its log files";
+  }
+  return result;
+}
+
 }  // namespace
 
 Answer answer(const AnswerInput& input) {
@@ -200,7 +215,7 @@ Answer answer(const AnswerInput& input) {
     result.word = StatusWord::kDegraded;
   } else if (pending) {
     result.word = StatusWord::kPending;
-    if (pod.finished()) result.word = input.previous_word.value_or(StatusWord::kPending);
+    if (pod.finished()) return last_word(input, standing);
   } else {
     result.word = StatusWord::kLinked;
   }

@@ -27,7 +27,8 @@ struct AnswerInput {
   // less has not answered this pod. 0: not published yet.
   std::int64_t sources_since_generation = 0;
   std::optional<StatusWord> previous_word;  // what stands on the pod now
-  bool agent_silent = false;                // no answer for 60 s
+  std::string previous_message;
+  bool agent_silent = false;  // no answer for 60 s
   bool crd_outdated = false;
 };
 

@@ -26,7 +26,7 @@ inline constexpr double kPodChangeBurst = 3;
 struct VainWrite {
   NodeLinkSetSpec sent;
   NodeLinkSetSpec stored;  // what the server has instead
-  MonotonicTime until;     // tried again then: the CRD may have been replaced
+  MonotonicTime until;     // tried again from then on: the CRD may have been replaced
 
   auto operator<=>(const VainWrite&) const = default;
 };

@@ -71,11 +71,6 @@ void add_source(std::string& text, const Source& source, const std::string& watc
   add_line(text, 11, "files    " + which_files(source));
   add_line(text, 11, "on node  " + host_directory(source, config));
   add_line(text, 11, "as       " + join_path(config.link_dir, name_pattern(source, pod_name)));
-  if (source.plain_names && source.naming == names::kNamingLogfile) {
-    std::string exceptions = "other endings and unusual characters";
-    if (source.max_depth > 1) exceptions += ", and in subdirectories";
-    add_line(text, 20, "(-<8 hex digits>.log for " + exceptions + ")");
-  }
 }
 
 void add_refusal(std::string& text, const std::string& word, const std::string& watch_dir,
@@ -100,7 +95,9 @@ void add_pod(std::string& text, const ExplainedPod& explained, const std::string
     head += " on node " + pod.node_name;
   }
   head += ": " + std::string(to_string(explained.answer.word));
-  if (explained.answer.word == StatusWord::kPending) head += ", until the node's agent answers";
+  if (explained.answer.word == StatusWord::kPending) {
+    head += pod.finished() ? " (the pod has ended)" : ", until the node's agent answers";
+  }
   add_line(text, 0, head);
   for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
     if (is_left_out(explained, resolution.watch_dirs[i])) continue;
@@ -130,6 +127,29 @@ std::string summary(const Explanation& explanation) {
   return count(explanation.pods.size(), "pod", "pods") +
          " with loglink annotations: " + count(sources, "directory", "directories") + " linked, " +
          count(refusals, "refusal", "refusals");
+}
+
+// What is true of many lines above, said once.
+std::string footnotes(const Explanation& explanation) {
+  bool plain = false;
+  bool template_pods = false;
+  for (const NodeLinkSet& set : explanation.node_link_sets) {
+    for (const Source& source : set.spec.sources) {
+      plain = plain || (source.plain_names && source.naming == names::kNamingLogfile);
+      template_pods = template_pods || source.uid == names::kUnassignedUid;
+    }
+  }
+  std::string text;
+  if (plain) {
+    text +=
+        "<logfile> is the file's name without .log. A file in a subdirectory, or whose name does "
+        "not end in .log\nor has other characters than letters, digits, '.', '_' and '-', gets "
+        "-<8 hex digits> before .log.\n";
+  }
+  if (template_pods) {
+    text += "A workload's pods are shown under its own name; each has its own name and uid.\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -183,7 +203,7 @@ std::string explanation_to_text(const Explanation& explanation, const Controller
     add_line(text, 0, "pod " + key.namespace_name + "/" + name(key) + ": no loglink annotation");
   }
   if (!explanation.not_asking.empty()) text += "\n";
-  return text + summary(explanation) + "\n";
+  return text + summary(explanation) + "\n" + footnotes(explanation);
 }
 
 }  // namespace loglink

@@ -149,7 +149,7 @@ Located locate_host_path(const PodView& pod, const VolumeView& volume,
     return refuse(Reason::kHostPathNotAllowed,
                   "the administrator has not allowed the host directory " + quoted(absolute) +
                       " for namespace " + pod.namespace_name +
-                      "; mount an emptyDir, or ask for that directory",
+                      "; mount an emptyDir, or ask the administrator to allow that directory",
                   absolute);
   }
   return HostDirectory{root->name, path_below(root->path, absolute), absolute};
@@ -165,7 +165,8 @@ Located locate_empty_dir(const PodView& pod, const std::string& pod_id, const Vo
     if (root != nullptr) absolute = join_path(root->path, below_root);
     return refuse(Reason::kNamespaceNotAllowed,
                   "the administrator has not allowed emptyDir volumes for namespace " +
-                      pod.namespace_name + "; ask for it, or mount an allowed hostPath",
+                      pod.namespace_name +
+                      "; mount an allowed hostPath, or ask the administrator to allow them",
                   absolute);
   }
   return HostDirectory{root->name, below_root, join_path(root->path, below_root)};

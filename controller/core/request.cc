@@ -47,7 +47,7 @@ std::string directory_trouble(std::string_view directory) {
   if (directory.front() != '/') return "is not an absolute directory; start it with /";
   const auto allowed = [](char c) { return c == '/' || is_directory_character(c); };
   if (!std::all_of(directory.begin(), directory.end(), allowed)) {
-    return "has a character that is not supported; names consist of letters, digits and ._@+=~-";
+    return "has a character that is not supported; use letters, digits and ._@+=~- only";
   }
   if (has_dot_component(directory)) {
     return "has a . or .. component; write the directory without it";
@@ -68,8 +68,9 @@ RequestedDirectory refused(std::string_view item, std::string message) {
 RequestedDirectory parse_item(std::string_view item) {
   if (item.empty()) return refused(item, "an item is empty; take the extra comma away");
   if (item.size() > limits::kWatchDirItemBytes) {
-    return refused(item, "is " + std::to_string(item.size()) + " characters long; at most " +
-                             std::to_string(limits::kWatchDirItemBytes) + " are read");
+    return refused(item, "is " + std::to_string(item.size()) +
+                             " characters long; shorten it to at most " +
+                             std::to_string(limits::kWatchDirItemBytes));
   }
   RequestedDirectory result;
   std::string_view directory = item;

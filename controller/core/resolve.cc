@@ -155,7 +155,7 @@ class Resolver {
     if (!is_allowed_namespace(config_.namespaces, pod_.namespace_name)) {
       return Refusal{requested.text, Reason::kNamespaceNotAllowed,
                      "the administrator has not allowed links for namespace " +
-                         pod_.namespace_name + "; ask for it"};
+                         pod_.namespace_name + "; ask the administrator to allow it"};
     }
     if (!static_trouble_.empty()) {
       return Refusal{requested.text, Reason::kStaticPod, static_trouble_};
@@ -200,9 +200,9 @@ class Resolver {
                  "example");
       return;
     }
-    refuse(requested, Reason::kUnknownContainer,
-           "the pod has no container " + requested.container + "; its containers are " +
-               container_names());
+    refuse(
+        requested, Reason::kUnknownContainer,
+        "the pod has no container " + requested.container + "; name one of " + container_names());
   }
 
   std::string container_names() const {

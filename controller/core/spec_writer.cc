@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "controller/core/source_size.h"
 #include "lib/model/names.h"
@@ -17,7 +18,13 @@ constexpr int kMaxUnderWay = 8;
 // One step must not hold up the loop's streams; the rest comes with the next one.
 constexpr int kLooksPerStep = 64;
 // What the server did not take is tried again after this: nobody tells us that a CRD was replaced.
-constexpr Duration kVainRetry = std::chrono::minutes(10);
+constexpr Duration kVainRetry = std::chrono::minutes(1);
+// Of all nodes together: with an old CRD each of thousands would be written each minute for
+// nothing.
+constexpr double kVainRetriesPerSecond = 1;
+constexpr double kVainRetryBurst = 8;
+// A rejected source costs two writes each time, and its pod is told anew.
+constexpr Duration kRejectedRetry = std::chrono::minutes(10);
 // Wall clocks jump; a removal's time is looked at again at least this often.
 constexpr Duration kTimerMax = std::chrono::seconds(60);
 constexpr Duration kTimerMin = std::chrono::seconds(1);
@@ -54,7 +61,8 @@ SpecWriter::SpecWriter(ClusterState& state, Random& random)
       random_(random),
       queue_(retry_policy()),
       writes_(kWritesPerSecond, kWritesPerSecond),
-      bytes_(kBytesPerSecond, kByteBurst) {}
+      bytes_(kBytesPerSecond, kByteBurst),
+      vain_retries_(kVainRetriesPerSecond, kVainRetryBurst) {}
 
 void SpecWriter::mark(const std::string& node, MonotonicTime at) {
   // Pods that are not bound yet have no object.
@@ -89,7 +97,6 @@ void SpecWriter::step(Now now, Outcome& outcome) {
 void SpecWriter::expire(NodeState& node, MonotonicTime now) {
   if (now >= node.answer_trusted_until && node.held_back) state_.distrust_answer(node);
   if (now >= node.rejected_until) node.rejected.clear();
-  if (node.vain_write && now >= node.vain_write->until) node.vain_write.reset();
 }
 
 bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
@@ -119,8 +126,31 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   const bool nothing_to_do = node->object ? desired.spec == stored && owned_by_node(*node->object)
                                           : desired.spec.sources.empty();
   if (nothing_to_do) queue_.forget(name);
-  if (nothing_to_do || node->vain_write) return false;
+  if (nothing_to_do) return false;
+  // It stays in force while it is tried again, or the pods' answers would flicker.
+  if (node->vain_write && !may_retry(name, *node, now)) return false;
   return write(name, *node, desired.spec, now, outcome);
+}
+
+bool SpecWriter::may_retry(const std::string& name, NodeState& node, Now now) {
+  if (now.monotonic < node.vain_write->until) return false;
+  if (vain_retries_.try_take(now.monotonic)) return true;
+  node.vain_write->until = vain_retries_.ready_at(now.monotonic);
+  queue_.add(name, node.vain_write->until);
+  return false;
+}
+
+// One node's object is taken again: the CRD was replaced, and the others need not wait.
+void SpecWriter::retry_others(Now now, Outcome& outcome) {
+  std::vector<std::string> outdated;
+  for (const auto& [name, node] : state_.nodes()) {
+    if (node.outdated()) outdated.push_back(name);
+  }
+  for (const std::string& name : outdated) {
+    state_.find_node(name)->vain_write.reset();
+    queue_.add(name, now.monotonic);
+    outcome.answers_dirty.insert(name);
+  }
 }
 
 void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
@@ -131,7 +161,9 @@ void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
   }
   if (node.held_back) queue_.add(name, node.answer_trusted_until);
   if (!node.rejected.empty()) queue_.add(name, node.rejected_until);
-  if (node.vain_write) queue_.add(name, node.vain_write->until);
+  if (node.vain_write && node.vain_write->until > now.monotonic) {
+    queue_.add(name, node.vain_write->until);
+  }
 }
 
 bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkSetSpec& desired,
@@ -223,14 +255,19 @@ void SpecWriter::object_written(const std::string& name,
 void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet object, Now now,
                          Outcome& outcome) {
   if (object.spec == *node.in_flight) {
-    node.vain_write.reset();
+    const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();
+    if (was_outdated) retry_others(now, outcome);
   } else {
+    // Said once, not with every retry.
+    const bool is_new = !node.vain_write || node.vain_write->stored != object.spec;
     node.vain_write = VainWrite{*node.in_flight, object.spec, now.monotonic + kVainRetry};
-    outcome.remarks.push_back(
-        {RemarkLevel::kWarning,
-         "the server keeps another spec than it was sent: its NodeLinkSet CRD "
-         "is older than this controller; install the CRD of this release",
-         {{"node", name}, {"reason", "CRDOutdated"}}});
+    if (is_new) {
+      outcome.remarks.push_back(
+          {RemarkLevel::kWarning,
+           "the server keeps another spec than it was sent: its NodeLinkSet CRD "
+           "is older than this controller; install the CRD of this release",
+           {{"node", name}, {"reason", "CRDOutdated"}}});
+    }
   }
   outcome.remarks.push_back({RemarkLevel::kDebug,
                              "node link set written",
@@ -314,18 +351,21 @@ void SpecWriter::invalid(NodeState& node, const std::string& name, const KubeErr
   }
   outcome.answers_dirty.insert(name);
   if (named) {
-    node.rejected_until = now.monotonic + kVainRetry;
+    node.rejected_until = now.monotonic + kRejectedRetry;
     queue_.add(name, now.monotonic);
     queue_.done(name);
     return;
   }
+  const bool is_new = !node.vain_write;
   node.vain_write = VainWrite{*node.in_flight, node.object ? node.object->spec : NodeLinkSetSpec{},
                               now.monotonic + kVainRetry};
-  outcome.remarks.push_back(
-      {RemarkLevel::kWarning,
-       "the server refuses a node link set: its NodeLinkSet CRD does not fit "
-       "this controller; install the CRD of this release",
-       {{"node", name}, {"reason", "CRDOutdated"}, {"error", error.message}}});
+  if (is_new) {
+    outcome.remarks.push_back(
+        {RemarkLevel::kWarning,
+         "the server refuses a node link set: its NodeLinkSet CRD does not fit "
+         "this controller; install the CRD of this release",
+         {{"node", name}, {"reason", "CRDOutdated"}, {"error", error.message}}});
+  }
   queue_.add(name, now.monotonic);
   queue_.done(name);
 }

@@ -42,6 +42,8 @@ class SpecWriter {
   bool look_at(const std::string& name, Now now, Outcome& outcome);
   bool write(const std::string& name, NodeState& node, const NodeLinkSetSpec& desired, Now now,
              Outcome& outcome);
+  bool may_retry(const std::string& name, NodeState& node, Now now);
+  void retry_others(Now now, Outcome& outcome);
   void expire(NodeState& node, MonotonicTime now);
   void plan_next_look(const std::string& name, const NodeState& node,
                       const NodeLinkSetSpec& desired, Now now);
@@ -58,6 +60,7 @@ class SpecWriter {
   WorkQueue queue_;
   TokenBucket writes_;
   TokenBucket bytes_;
+  TokenBucket vain_retries_;
   int under_way_ = 0;
 };
 

@@ -13,16 +13,41 @@ namespace {
 constexpr Duration kRetry = std::chrono::seconds(1);
 constexpr std::size_t kMaxUnderWay = 8;
 
+bool is_observed(const NodeLinkSet& object) {
+  return object.status.observed_generation >= object.generation;
+}
+
+bool is_empty(const NodeLinkSet& object) {
+  return object.spec.sources.empty() && object.spec.unreadable == 0;
+}
+
 bool is_drained(const NodeLinkSet& object) {
-  return object.spec.sources.empty() && object.status.links == 0 &&
-         object.status.observed_generation >= object.generation;
+  return is_empty(object) && object.status.links == 0 && is_observed(object);
 }
 
 // An object that never had a source has nothing to answer for.
 bool is_done(const NodeLinkSet& object) {
-  const bool never_used = object.spec.sources.empty() && object.status.observed_generation == 0 &&
-                          object.generation <= 1;
+  const bool never_used =
+      is_empty(object) && object.status.observed_generation == 0 && object.generation <= 1;
   return never_used || is_drained(object);
+}
+
+// Without the feature the agent lets the links linger; a set without sources, or an agent that does
+// not know the feature, lingers too.
+Source remove_now(Source source, WallTime now) {
+  if (!source.withdrawn()) source.remove_after = std::chrono::floor<std::chrono::seconds>(now);
+  source.required_features = {std::string(names::kFeatureRemoveNow)};
+  return source;
+}
+
+// What to write next; nullopt: nothing, or an agent's answer has to come first.
+std::optional<NodeLinkSetSpec> next_spec(const NodeLinkSet& object, WallTime now) {
+  if (is_empty(object)) return std::nullopt;
+  NodeLinkSetSpec spec;
+  for (const Source& source : object.spec.sources) spec.sources.push_back(remove_now(source, now));
+  if (spec != object.spec) return spec;
+  if (is_observed(object) && object.status.links == 0) return NodeLinkSetSpec{};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -103,7 +128,7 @@ MonotonicTime DrainLoop::next_wakeup() const {
   if (finished_) return MonotonicTime::never();
   MonotonicTime next = std::min(deadline_, watch_->next_wakeup());
   const MonotonicTime now = ports_.clock.now().monotonic;
-  if (!writes_from_ && !lease_asked_) next = std::min(next, lease_again_);
+  if (!lease_asked_) next = std::min(next, lease_again_);
   if (writes_from_ && *writes_from_ > now) next = std::min(next, *writes_from_);
   for (const auto& [node, at] : retry_at_) {
     if (at > now) next = std::min(next, at);
@@ -112,9 +137,9 @@ MonotonicTime DrainLoop::next_wakeup() const {
 }
 
 // The lease is taken from whoever holds it, at once: its holder finds out with its next renewal and
-// must not write after renewDeadline.
+// must not write after renewDeadline. Then it is renewed, so that it is seen to be held.
 void DrainLoop::take_lease(Now now) {
-  if (writes_from_ || lease_asked_ || now.monotonic < lease_again_) return;
+  if (lease_asked_ || now.monotonic < lease_again_) return;
   const LeaderElectionConfig& election = config_.leader_election;
   const ObjectKey key{election.lease_namespace, election.lease_name};
   UnaryRequest request = get_lease_request(key);
@@ -123,11 +148,13 @@ void DrainLoop::take_lease(Now now) {
     Lease lease = lease_.value_or(Lease{});
     lease.namespace_name = key.namespace_name;
     lease.name = key.name;
-    if (lease_) ++lease.transitions;
+    if (lease.holder != names::kDrainedHolder) {
+      if (lease_) ++lease.transitions;
+      lease.acquired = now.wall;
+    }
     lease.holder = names::kDrainedHolder;
     lease.duration_seconds =
         static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(kHold).count());
-    lease.acquired = now.wall;
     lease.renewed = now.wall;
     request = lease.resource_version.empty()
                   ? create_lease_request(key.namespace_name, encode_lease(lease))
@@ -147,13 +174,10 @@ void DrainLoop::take_lease(Now now) {
 void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   const MonotonicTime now = ports_.clock.now().monotonic;
   if (was_write && result) {
-    // Nobody held it: nobody has to stop.
-    const bool was_held =
-        lease_ && !lease_->holder.empty() && lease_->holder != names::kDrainedHolder;
-    writes_from_ = was_held ? now + config_.leader_election.renew_deadline : now;
-    trouble_.clear();
-    log_({RemarkLevel::kInfo, "the lease is taken", {{"from", lease_ ? lease_->holder : ""}}});
-    return;
+    if (tl::expected<Lease, KubeError> written = decode_lease(result->body)) {
+      lease_taken(now, std::move(*written));
+      return;
+    }
   }
   if (!was_write && result) {
     if (tl::expected<Lease, KubeError> lease = decode_lease(result->body)) {
@@ -175,17 +199,31 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   if (!raced && !result) say("lease", result.error());
 }
 
+void DrainLoop::lease_taken(MonotonicTime now, Lease written) {
+  const std::string before = lease_ ? lease_->holder : "";
+  lease_ = std::move(written);
+  lease_again_ = now + config_.leader_election.retry_period;
+  if (writes_from_ && before == names::kDrainedHolder) return;
+  // Nobody held it: nobody has to stop.
+  const bool was_held = !before.empty() && before != names::kDrainedHolder;
+  writes_from_ = was_held ? now + config_.leader_election.renew_deadline : now;
+  trouble_.clear();
+  log_({RemarkLevel::kInfo, "the lease is taken", {{"from", before}}});
+}
+
 void DrainLoop::empty_objects(Now now) {
   for (const auto& [name, object] : objects_) {
     if (under_way_.size() >= kMaxUnderWay) return;
-    if (object.spec.sources.empty() || under_way_.contains(name)) continue;
+    if (under_way_.contains(name)) continue;
     const auto retry = retry_at_.find(name);
     if (retry != retry_at_.end() && now.monotonic < retry->second) continue;
-    NodeLinkSet empty = object;
-    empty.spec = {};
-    empty.status = {};
+    std::optional<NodeLinkSetSpec> spec = next_spec(object, now.wall);
+    if (!spec) continue;
+    NodeLinkSet changed = object;
+    changed.spec = *std::move(spec);
+    changed.status = {};
     under_way_.insert(name);
-    ports_.writes.send(put_node_link_set_request(name, encode_node_link_set(empty)),
+    ports_.writes.send(put_node_link_set_request(name, encode_node_link_set(changed)),
                        [this, node = name, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
                          if (alive.expired()) return;
                          under_way_.erase(node);
@@ -206,9 +244,7 @@ std::vector<DrainLoop::Unfinished> DrainLoop::unfinished() const {
   std::vector<Unfinished> nodes;
   for (const auto& [name, object] : objects_) {
     if (is_done(object)) continue;
-    const bool answered =
-        object.spec.sources.empty() && object.status.observed_generation >= object.generation;
-    nodes.push_back({name, answered, object.status.links});
+    nodes.push_back({name, is_observed(object), object.status.links});
   }
   return nodes;
 }

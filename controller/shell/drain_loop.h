@@ -1,6 +1,6 @@
-// `loglink-controller drain`: takes the lease, so that no controller publishes any more, empties
-// every NodeLinkSet, and waits until the agents hold no link. Knows no event loop, as
-// ControllerLoop.
+// `loglink-controller drain`: takes the lease, so that no controller publishes any more, withdraws
+// every source at once (feature remove-now), waits until the agents hold no link, and empties the
+// NodeLinkSets. Knows no event loop, as ControllerLoop.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,8 @@ namespace loglink {
 
 class DrainLoop final : private ListWatchListener<NodeLinkSet> {
  public:
-  // How long the lease stays held, so that a controller that is still there does not link again.
+  // How long the lease stays held after the last renewal, so that a controller that is still there
+  // does not link again.
   static constexpr Duration kHold = std::chrono::minutes(10);
 
   DrainLoop(ControllerConfig config, Duration timeout, ControllerPorts ports,
@@ -35,7 +36,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
 
   struct Unfinished {
     std::string node;
-    bool answered = false;  // the agent has seen the empty set, but still holds links
+    bool answered = false;  // the agent has seen what is asked for, but still holds links
     int links = 0;
     auto operator<=>(const Unfinished&) const = default;
   };
@@ -53,6 +54,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
 
   void take_lease(Now now);
   void lease_answered(UnaryResult result, bool was_write);
+  void lease_taken(MonotonicTime now, Lease written);
   void empty_objects(Now now);
   void say(const std::string& about, const KubeError& error);
 
@@ -66,7 +68,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   bool synced_ = false;
 
   MonotonicTime deadline_{};
-  std::optional<Lease> lease_;  // as read; the next write replaces it
+  std::optional<Lease> lease_;  // as read or written last; the next write replaces it
   bool lease_asked_ = false;    // a request is under way
   bool lease_read_ = false;
   MonotonicTime lease_again_{};

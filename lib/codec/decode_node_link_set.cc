@@ -1,4 +1,7 @@
 #include <limits>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "lib/codec/decode_object.h"
 
@@ -7,8 +10,11 @@ namespace {
 
 constexpr std::int64_t kGenerationMax = std::numeric_limits<std::int64_t>::max();
 
-Source read_source(const JsonReader& source) {
+// nullopt: a time that this program cannot hold. The API server takes any RFC 3339 time, and one
+// such source must not hide the others of its node.
+std::optional<Source> read_source(const JsonReader& source) {
   Source out;
+  bool readable = true;
   out.namespace_name = source.text("namespace");
   out.pod = source.text("pod");
   out.uid = source.text("uid");
@@ -22,8 +28,9 @@ Source read_source(const JsonReader& source) {
   out.plain_names = source.flag("plainNames");
   out.finished = source.flag("finished");
   out.required_features = source.texts("requires");
-  out.since = source.time("since");
-  out.remove_after = source.time("removeAfter");
+  out.since = source.time("since", readable);
+  out.remove_after = source.time("removeAfter", readable);
+  if (!readable) return std::nullopt;
   return out;
 }
 
@@ -46,7 +53,8 @@ Condition read_condition(const JsonReader& condition) {
   out.reason = condition.text("reason");
   out.message = condition.text("message");
   out.observed_generation = condition.integer("observedGeneration", 0, 0, kGenerationMax);
-  out.last_transition = condition.time("lastTransitionTime").value_or(WallTime{});
+  bool readable = true;
+  out.last_transition = condition.time("lastTransitionTime", readable).value_or(WallTime{});
   return out;
 }
 
@@ -63,6 +71,16 @@ NodeLinkSetStatus read_status_of_set(const JsonReader& status) {
   return out;
 }
 
+std::string read_foreign_metadata(const JsonReader& metadata) {
+  std::string text;
+  for (const std::string key : {"annotations", "finalizers", "labels"}) {
+    const JsonReader value = metadata.child(key);
+    if (!value.present()) continue;
+    text += (text.empty() ? "{\"" : ",\"") + key + "\":" + value.raw();
+  }
+  return text.empty() ? text : text + "}";
+}
+
 }  // namespace
 
 NodeLinkSet read_node_link_set_object(const JsonReader& object) {
@@ -73,11 +91,17 @@ NodeLinkSet read_node_link_set_object(const JsonReader& object) {
   out.resource_version = metadata.text("resourceVersion");
   out.generation = metadata.integer("generation", 0, 0, kGenerationMax);
   metadata.each("ownerReferences", [&](const JsonReader& owner) {
-    out.owners.push_back(
-        {owner.text("apiVersion"), owner.text("kind"), owner.text("name"), owner.text("uid")});
+    out.owners.push_back({owner.text("apiVersion"), owner.text("kind"), owner.text("name"),
+                          owner.text("uid"), owner.optional_flag("controller"),
+                          owner.optional_flag("blockOwnerDeletion")});
   });
+  out.foreign_metadata = read_foreign_metadata(metadata);
   object.child("spec").each("sources", [&](const JsonReader& source) {
-    out.spec.sources.push_back(read_source(source));
+    if (std::optional<Source> read = read_source(source)) {
+      out.spec.sources.push_back(*std::move(read));
+    } else {
+      ++out.spec.unreadable;
+    }
   });
   out.status = read_status_of_set(object.child("status"));
   return out;

@@ -99,7 +99,8 @@ PodView read_pod_template(const JsonReader& pod_template) {
   const JsonReader metadata = pod_template.child("metadata");
   pod.uid = metadata.text("uid");
   pod.resource_version = metadata.text("resourceVersion");
-  pod.created = metadata.time("creationTimestamp").value_or(WallTime{});
+  bool readable = true;  // a time out of range only means: the oldest
+  pod.created = metadata.time("creationTimestamp", readable).value_or(WallTime{});
   pod.deleting = metadata.has("deletionTimestamp");
   read_annotations(metadata, pod);
   read_owners(metadata, pod.owners);

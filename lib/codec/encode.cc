@@ -35,15 +35,24 @@ Json source_to_json(const Source& source) {
   return json;
 }
 
-Json metadata_to_json(const NodeLinkSet& object) {
-  Json json = {{"name", object.name}};
+enum class Foreign { kKept, kLeftOut };
+
+Json metadata_to_json(const NodeLinkSet& object, Foreign foreign) {
+  Json json = Json::object();
+  if (foreign == Foreign::kKept && !object.foreign_metadata.empty()) {
+    json = Json::parse(object.foreign_metadata, nullptr, false);
+    if (!json.is_object()) json = Json::object();
+  }
+  json["name"] = object.name;
   if (!object.uid.empty()) json["uid"] = object.uid;
   if (!object.resource_version.empty()) json["resourceVersion"] = object.resource_version;
   for (const OwnerReference& owner : object.owners) {
-    json["ownerReferences"].push_back({{"apiVersion", owner.api_version},
-                                       {"kind", owner.kind},
-                                       {"name", owner.name},
-                                       {"uid", owner.uid}});
+    Json& reference = json["ownerReferences"].emplace_back(Json{{"apiVersion", owner.api_version},
+                                                                {"kind", owner.kind},
+                                                                {"name", owner.name},
+                                                                {"uid", owner.uid}});
+    if (owner.controller) reference["controller"] = *owner.controller;
+    if (owner.block_owner_deletion) reference["blockOwnerDeletion"] = *owner.block_owner_deletion;
   }
   return json;
 }
@@ -89,10 +98,10 @@ Json status_to_json(const NodeLinkSetStatus& status) {
           {"conditions", std::move(conditions)}};
 }
 
-Json head_to_json(const NodeLinkSet& object) {
+Json head_to_json(const NodeLinkSet& object, Foreign foreign = Foreign::kKept) {
   return {{"apiVersion", names::kApiVersion},
           {"kind", names::kKind},
-          {"metadata", metadata_to_json(object)}};
+          {"metadata", metadata_to_json(object, foreign)}};
 }
 
 }  // namespace
@@ -112,7 +121,8 @@ std::string encode_whole_node_link_set(const NodeLinkSet& object) {
 }
 
 std::string encode_node_link_set_status(const NodeLinkSet& object) {
-  Json json = head_to_json(object);
+  // The server takes no metadata from a write of status.
+  Json json = head_to_json(object, Foreign::kLeftOut);
   json["status"] = status_to_json(object.status);
   return to_text(json);
 }

@@ -73,6 +73,25 @@ std::optional<WallTime> JsonReader::time(std::string_view key) const {
   return std::nullopt;
 }
 
+std::optional<WallTime> JsonReader::time(std::string_view key, bool& readable) const {
+  const JsonReader field = child(key);
+  if (!field.present()) return std::nullopt;
+  const Expected<WallTime> value = parse_time(field.as_text());
+  if (value) return *value;
+  readable = false;
+  return std::nullopt;
+}
+
+std::optional<bool> JsonReader::optional_flag(std::string_view key) const {
+  if (!has(key)) return std::nullopt;
+  return flag(key);
+}
+
+std::string JsonReader::raw() const {
+  if (!present_) return {};
+  return simdjson::minify(element_);
+}
+
 std::vector<std::string> JsonReader::texts(std::string_view key) const {
   std::vector<std::string> values;
   each(key, [&](const JsonReader& item) { values.push_back(item.as_text()); });

@@ -45,7 +45,12 @@ class JsonReader {
   [[nodiscard]] int count(std::string_view key, int fallback = 0) const;
   [[nodiscard]] bool flag(std::string_view key) const;
   [[nodiscard]] std::optional<WallTime> time(std::string_view key) const;
+  // The same without a problem: `readable` becomes false for a string that is no time in range.
+  [[nodiscard]] std::optional<WallTime> time(std::string_view key, bool& readable) const;
+  [[nodiscard]] std::optional<bool> optional_flag(std::string_view key) const;
   [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
+  // This value as JSON, without blanks; "" when absent.
+  [[nodiscard]] std::string raw() const;
 
   // function(const JsonReader& item) for each object of the list `key`.
   template <class Function>

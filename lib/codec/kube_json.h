@@ -19,8 +19,9 @@
 
 namespace loglink {
 
-// Decoders of LIST pages and WATCH lines. Pods whose bytes do not contain "loglink" are decoded to
-// their head only (Decoded::value is empty). A codec and its copies share memory: one thread.
+// Decoders of LIST pages and WATCH lines. Pods whose bytes contain neither "loglink" nor
+// "kubernetes.io/config." (static pods) are decoded to their head only (Decoded::value is empty). A
+// codec and its copies share memory: one thread.
 ObjectCodec<PodView> pod_codec();
 ObjectCodec<NodeLinkSet> node_link_set_codec();
 

@@ -160,6 +160,8 @@ void check_required(const JsonReader& object) {
       const JsonReader field = source.child(key);
       if (!field.present()) field.report("missing");
     }
+    // A source from the API server with a time out of range is left out; in a file it is an error.
+    for (const char* key : {"since", "removeAfter"}) static_cast<void>(source.time(key));
   });
 }
 
@@ -172,6 +174,7 @@ void check_bounds(const JsonReader& object, const NodeLinkSet& set) {
   }
   std::size_t index = 0;
   object.child("spec").each("sources", [&](const JsonReader& source) {
+    if (index >= set.spec.sources.size()) return;  // one was unreadable, which is told already
     const Expected<void> checked = check_source_bounds(set.spec.sources[index++]);
     if (!checked) source.report(checked.error().message);
   });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/kube/requests.h"
+#include "lib/model/names.h"
 
 namespace loglink {
 namespace {
@@ -86,6 +87,8 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
     }
     // A deleted lease can be created by anyone without waiting: what we hold ends here.
     observed_.reset();
+    has_looked_ = true;
+    drained_at_start_ = false;
     allowed_until_ = {};
     write_next_ = true;
     next_try_ = now.monotonic;
@@ -140,6 +143,9 @@ Duration LeaderElector::retry_delay(const KubeError& error) {
 }
 
 void LeaderElector::observe(const Lease& lease, MonotonicTime now) {
+  const bool is_drained = lease.holder == names::kDrainedHolder;
+  drained_at_start_ = is_drained && (drained_at_start_ || !has_looked_);
+  has_looked_ = true;
   if (!observed_ || record(*observed_) != record(lease)) observed_at_ = now;
   observed_ = lease;
 }
@@ -148,6 +154,11 @@ bool LeaderElector::holds() const { return observed_ && observed_->holder == ide
 
 bool LeaderElector::may_take(MonotonicTime now) const {
   if (observed_->holder.empty() || observed_->holder == identity_) return true;
+  // A drain is over when it no longer renews: whoever starts after it is a new installation. Those
+  // that it took the lease from wait for as long as the lease itself says.
+  if (observed_->holder == names::kDrainedHolder && drained_at_start_) {
+    return now >= observed_at_ + config_.lease_duration;
+  }
   return now >= observed_at_ + std::chrono::seconds(observed_->duration_seconds);
 }
 

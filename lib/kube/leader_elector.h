@@ -1,7 +1,8 @@
 // Leader election on a Lease as client-go does it, as a state machine without clock or network.
 // The record's own times are never compared with ours: a foreign lease is valid for its duration
 // after *we* last saw it change. We may write until (the time the last good renewal was sent) +
-// renewDeadline. A lost lease makes the program a candidate again.
+// renewDeadline. A lost lease makes the program a candidate again. A lease that
+// `loglink-controller drain` left behind before this process began ends after leaseDuration.
 #pragma once
 
 #include <optional>
@@ -72,7 +73,9 @@ class LeaderElector {
   MonotonicTime request_sent_{};
   MonotonicTime allowed_until_{};  // 0 when not leading
   Pending pending_ = Pending::kNone;
-  bool write_next_ = false;  // what was read allows a write; else read first
+  bool has_looked_ = false;        // the server has said at least once what is there
+  bool drained_at_start_ = false;  // `drain` held it when we first looked, and has ever since
+  bool write_next_ = false;        // what was read allows a write; else read first
   bool shutting_down_ = false;
   bool released_ = false;
 };

@@ -51,6 +51,10 @@ inline constexpr std::string_view kDesiredFile = "desired.json";
 inline constexpr std::string_view kInodesFile = "inodes.txt";
 inline constexpr std::string_view kReadyFile = ".ready";
 
+// Features that a source may require.
+// The links of a withdrawn source go at once, without linger: `loglink-controller drain`.
+inline constexpr std::string_view kFeatureRemoveNow = "remove-now";
+
 // Status condition.
 inline constexpr std::string_view kConditionReady = "Ready";
 

@@ -1,9 +1,12 @@
 // NodeLinkSet (loglink.io/v1alpha1): what one node has to link, and what became of it.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/clock.h"
@@ -32,10 +35,17 @@ struct Source {
   auto operator<=>(const Source&) const = default;
   // Live sources may get new links for ever; withdrawn ones until remove_after.
   [[nodiscard]] bool withdrawn() const { return remove_after.has_value(); }
+  [[nodiscard]] bool needs(std::string_view feature) const {
+    return std::find(required_features.begin(), required_features.end(), feature) !=
+           required_features.end();
+  }
 };
 
 struct NodeLinkSetSpec {
   std::vector<Source> sources;
+  // Sources of the stored object that cannot be read (a time out of range). They are not in
+  // `sources`, and never written.
+  std::size_t unreadable = 0;
 
   auto operator<=>(const NodeLinkSetSpec&) const = default;
 };
@@ -81,6 +91,9 @@ struct NodeLinkSet {
   std::string resource_version;
   std::int64_t generation = 0;
   std::vector<OwnerReference> owners;
+  // Labels, annotations and finalizers that others have put there, as JSON; "" without any. A write
+  // replaces the whole object, so they go back as they came.
+  std::string foreign_metadata;
   NodeLinkSetSpec spec;
   NodeLinkSetStatus status;
 

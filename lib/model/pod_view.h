@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct OwnerReference {
   std::string kind;
   std::string name;
   std::string uid;
+  // Absent where the reference does not say.
+  std::optional<bool> controller = std::nullopt;
+  std::optional<bool> block_owner_deletion = std::nullopt;
 
   auto operator<=>(const OwnerReference&) const = default;
 };

@@ -13,9 +13,9 @@
 
 namespace loglink {
 
-// An object of a list or an event. Of an object that does not concern us (a pod without any
-// "loglink" in its bytes) only the head is decoded and value is empty: it removes what was known
-// under its key.
+// An object of a list or an event. Of an object that does not concern us (a pod
+// without annotations of ours that is no static pod) only the head is decoded and value is empty:
+// it removes what was known under its key.
 template <class T>
 struct Decoded {
   ObjectKey key;

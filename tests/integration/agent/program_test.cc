@@ -188,16 +188,19 @@ TEST_F(ProgramTest, FollowsTheApiServerAndKeepsLinksAcrossItsOwnEndAndTheServers
 }
 
 TEST_F(ProgramTest, AFileThatChangesIsReadAgainAndABrokenOneIsNot) {
-  write_text(base_ / "set.yaml", R"({"apiVersion":"loglink.io/v1alpha1","kind":"NodeLinkSet",)"
-                                 R"("metadata":{"name":"node-a"},"spec":{"sources":[]}})");
+  std::string narrow = kObject;
+  narrow.replace(narrow.find("*.log"), 5, "a.log");
+  write_text(base_ / "set.yaml", narrow);
+  write_text(logs() / "b.log", "x");
   auto agent = start({"run", "--from-file", set_file()});
-  ASSERT_TRUE(wait_until([&] { return fs::exists(base_ / "run/links/.loglink"); }));
+  ASSERT_TRUE(wait_until([&] { return is_linked("a.log"); })) << agent->errors();
   write_text(base_ / "set.yaml", "spec: [");
   EXPECT_TRUE(wait_until([&] {
     return agent->errors().find("cannot be used") != std::string::npos;
   })) << agent->errors();
+  EXPECT_TRUE(is_linked("a.log") && !is_linked("b.log"));
   write_text(base_ / "set.yaml", kObject);
-  EXPECT_TRUE(wait_until([&] { return is_linked("a.log"); })) << agent->errors();
+  EXPECT_TRUE(wait_until([&] { return is_linked("b.log"); })) << agent->errors();
   agent->signal(SIGINT);
   EXPECT_EQ(agent->wait(), 0);
 }

@@ -33,6 +33,25 @@ class AgentRules : public testing::Test {
   AgentWorld world;
 };
 
+// A root inside a root has rules of its own: who may walk the outer one may not walk the inner.
+TEST_F(AgentRules, AWalkNeverEntersARootInsideItsRoot) {
+  world.files.add_root("inner");
+  world.options.config.roots.push_back(Root{"inner", "/data/apps/shop/inner", {"vault"}, true});
+  for (const char* path : {"shop/a.log", "shop/inner/vault/b.log", "shop/innermost/c.log"}) {
+    world.files.write_file(kApps, path);
+  }
+  Source source = host_source("web-0", "shop");
+  source.max_depth = 16;
+  world.desire({source});
+  world.settle();
+  world.files.write_file(kApps, "shop/inner/vault/later.log");
+  world.pass(2min);
+  std::set<std::string> targets;
+  for (const std::string& name : world.link_names()) targets.insert(world.target(name));
+  EXPECT_EQ(targets, (std::set<std::string>{apps_target("shop/a.log"),
+                                            apps_target("shop/innermost/c.log")}));
+}
+
 // Rule 1.
 
 TEST_F(AgentRules, ARotationBehindTheLinkChangesNothing) {
@@ -290,6 +309,35 @@ TEST_F(AgentRules, AWithdrawnSourceIsLinkedLikeALiveOneUntilItsTime) {
   write("a.log");
   world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 5min)});
   world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+}
+
+TEST_F(AgentRules, ASourceThatIsToGoAtOnceDoesNotLinger) {
+  write("a.log");
+  desire_web();
+  // The controller's clock is ahead.
+  Source source = withdrawn(empty_dir_source("web-0"), world.now.wall + 10min);
+  source.required_features = {"remove-now"};
+  world.desire({source});
+  world.settle();
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  write("b.log");
+  world.pass(1min);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_EQ(world.agent().link_count(), 0);
+
+  world.desire({empty_dir_source("web-0")});
+  world.settle();
+  EXPECT_THAT(world.link_names(), SizeIs(2)) << "asked for again";
+}
+
+// Without removeAfter nothing is withdrawn.
+TEST_F(AgentRules, TheFeatureAloneRemovesNothing) {
+  write("a.log");
+  Source source = empty_dir_source("web-0");
+  source.required_features = {"remove-now"};
+  world.desire({source});
+  world.pass(10min);
   EXPECT_THAT(world.link_names(), SizeIs(1));
 }
 

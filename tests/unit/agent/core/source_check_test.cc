@@ -14,7 +14,7 @@ AgentConfig config() {
   made.link_dir = "/var/log/links";
   made.roots = {Root{kPods, "/var/lib/kubelet/pods", {"*"}, false},
                 Root{"logs", "/var/log", {"*"}, false}, Root{"own", "/data/own", {"*"}, true},
-                Root{"team", "/data/team", {"red"}, false}};
+                Root{"team", "/data/team", {"red"}, false}, Root{"data", "/data", {"*"}, false}};
   return made;
 }
 
@@ -55,6 +55,19 @@ TEST(SourceCheck, RefusesWhatAControllerMayNotAsk) {
       {"unknown naming", [](Source& s) { s.naming = "haiku"; }, Reason::kAgentTooOld, true},
       {"unknown feature", [](Source& s) { s.required_features = {"x"}; }, Reason::kAgentTooOld,
        true},
+      {"links that are to go at once", [](Source& s) { s.required_features = {"remove-now"}; },
+       std::nullopt},
+      {"a known and an unknown feature",
+       [](Source& s) {
+         s.required_features = {"remove-now", "x"};
+       },
+       Reason::kAgentTooOld, true},
+      {"another root inside this one", [](Source& s) { s = in("data", "team"); },
+       Reason::kUnknownRoot},
+      {"below another root inside this one", [](Source& s) { s = in("data", "own/prod/x"); },
+       Reason::kUnknownRoot},
+      {"beside the roots inside this one", [](Source& s) { s = in("data", "teams"); },
+       std::nullopt},
       {"unknown root", [](Source& s) { s = in("nowhere", "d"); }, Reason::kUnknownRoot, true},
       {"a root's own namespace", [](Source& s) { s = in("own", "prod/web"); }, std::nullopt},
       {"another namespace's part", [](Source& s) { s = in("own", "production"); },

@@ -51,8 +51,9 @@ class World {
     input_.left_out.push_back({pod_.pod.key(), pod_.pod.uid, watch_dir, reason, "no room; cure"});
     return *this;
   }
-  World& before(StatusWord word) {
+  World& before(StatusWord word, const std::string& message = "") {
     input_.previous_word = word;
+    input_.previous_message = message;
     return *this;
   }
   World& silent() {
@@ -298,7 +299,25 @@ TEST(AnswerFinished, PodsKeepTheirLastWordInsteadOfPending) {
     EXPECT_EQ(World(simple_pod().phase("Failed")).not_published().silent().before(word).word(),
               word);
   }
-  EXPECT_EQ(World(simple_pod().phase("Failed")).word(), StatusWord::kPending);
+  const Answer unanswered = World(simple_pod().phase("Failed")).answer();
+  EXPECT_EQ(unanswered.word, StatusWord::kPending);
+  EXPECT_THAT(unanswered.message, HasSubstr("the pod ended before"));
+}
+
+TEST(AnswerFinished, PodsKeepTheirLastMessageToo) {
+  const Answer kept = World(simple_pod().phase("Succeeded"))
+                          .agent_says(0, "DirectoryNotFound", "gone")
+                          .before(StatusWord::kDegraded, "/a: PermissionDenied: mode 0755")
+                          .answer();
+  EXPECT_EQ(kept.word, StatusWord::kDegraded);
+  EXPECT_EQ(kept.message, "/a: PermissionDenied: mode 0755");
+  EXPECT_EQ(kept.links, 0);
+  // Without an object of the node too: it went with its Node.
+  EXPECT_EQ(World(simple_pod().phase("Failed"))
+                .before(StatusWord::kLinked, "no file matches *.log yet")
+                .answer_without_object()
+                .message,
+            "no file matches *.log yet");
 }
 
 TEST(AnswerFinished, ADirectoryThatWentWithThePodIsNoTrouble) {

@@ -48,7 +48,6 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
            files    *.log but not debug*, 3 levels deep
            on node  /var/lib/kubelet/pods/<pod uid>/volumes/kubernetes.io~empty-dir/logs
            as       /run/loglink/links/web-0_prod_app-<logfile>.log
-                    (-<8 hex digits>.log for other endings and unusual characters, and in subdirectories)
   linked   /host  (container app)
            files    *.log but not debug*, 3 levels deep
            on node  /srv/apps
@@ -57,7 +56,6 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
            files    *.log but not debug*, 3 levels deep
            on node  /var/lib/kubelet/pods/<pod uid>/volumes/kubernetes.io~empty-dir/logs/nginx
            as       /run/loglink/links/web-0_prod_nginx-<logfile>.log
-                    (-<8 hex digits>.log for other endings and unusual characters, and in subdirectories)
   refused  /data/logs: VolumeKindNotSupported
            volume "data" is a persistentVolumeClaim
            -> mount an emptyDir or an allowed hostPath
@@ -67,6 +65,9 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
   note     /var/log/app: what is mounted below it (/var/log/app/data) is not followed; name it in loglink/watch-dir too
 
 1 pod with loglink annotations: 3 directories linked, 1 refusal
+<logfile> is the file's name without .log. A file in a subdirectory, or whose name does not end in .log
+or has other characters than letters, digits, '.', '_' and '-', gets -<8 hex digits> before .log.
+A workload's pods are shown under its own name; each has its own name and uid.
 )");
 }
 

@@ -92,11 +92,9 @@ TEST(Request, SaysWhatIsWrongWithAnItemAndWhatToDo) {
            {"/",
             "is the root directory, which cannot be watched; name the directory of the log "
             "files"},
-           {"/a b",
-            "has a character that is not supported; names consist of letters, digits and "
-            "._@+=~-"},
+           {"/a b", "has a character that is not supported; use letters, digits and ._@+=~- only"},
            {"App:/x", "\"App\" is not a container name; write [<container>:]<absolute directory>"},
-           {"/" + std::string(320, 'a'), "is 321 characters long; at most 320 are read"},
+           {"/" + std::string(320, 'a'), "is 321 characters long; shorten it to at most 320"},
            {"", "loglink/watch-dir is empty; name a directory or take the annotation away"},
        }) {
     const Request request = parse_watch_dir(each.item);

@@ -90,7 +90,7 @@ TEST(ResolveContainer, ANamedOneIsMeantAndNoOther) {
       {"not mounted in that container", pod("side:/setup"), {"side:/setup NotOnAVolume"}},
   });
   EXPECT_EQ(message(pod("web:/logs")),
-            "the pod has no container web; its containers are app, side, setup, proxy");
+            "the pod has no container web; name one of app, side, setup, proxy");
 }
 
 TEST(ResolveContainer, WithoutANameTheLongestMountDecides) {
@@ -270,7 +270,7 @@ TEST(ResolveHostPath, MustBeARootOrBelowOneThatAdmitsTheNamespace) {
 TEST(ResolveHostPath, ARefusalNeverListsTheRoots) {
   EXPECT_EQ(message(on_host("/etc/x")),
             "the administrator has not allowed the host directory \"/etc/x\" for namespace prod; "
-            "mount an emptyDir, or ask for that directory");
+            "mount an emptyDir, or ask the administrator to allow that directory");
   for (const PodBuilder& pod : {on_host("/var/log/apps2"), on_host("/srv/x")}) {
     EXPECT_THAT(message(pod), AllOf(Not(HasSubstr("apps\"")), Not(HasSubstr("/srv/tenants")),
                                     Not(HasSubstr("secure"))));
@@ -484,8 +484,10 @@ TEST(ResolveNamespace, AllowAndDenyListsDecideAndDenyWins) {
       EXPECT_THAT(outcome(resolution), ElementsAre("app kubelet-pods <emptyDir>/logs"));
     } else {
       EXPECT_THAT(outcome(resolution), ElementsAre("/var/log/app NamespaceNotAllowed"));
-      EXPECT_EQ(resolution.refusals[0].message,
-                "the administrator has not allowed links for namespace prod; ask for it");
+      EXPECT_EQ(
+          resolution.refusals[0].message,
+          "the administrator has not allowed links for namespace prod; ask the administrator to "
+          "allow it");
     }
   }
 }

@@ -42,6 +42,11 @@ class SpecWriterTest : public testing::Test {
     return cluster_.effects_of_kind<PutSpec>().size() +
            cluster_.effects_of_kind<CreateNodeLinkSet>().size();
   }
+  [[nodiscard]] std::size_t warnings() const {
+    return static_cast<std::size_t>(
+        std::count_if(cluster_.remarks.begin(), cluster_.remarks.end(),
+                      [](const Remark& each) { return each.level == RemarkLevel::kWarning; }));
+  }
   [[nodiscard]] std::vector<std::string> live_pods(const std::string& node = "node-a") const {
     std::vector<std::string> pods;
     for (const Source& source : cluster_.object(node)->spec.sources) {
@@ -278,18 +283,67 @@ TEST_F(SpecWriterTest, A422ThatNamesNoSourceIsCrdOutdatedAndDropsNothing) {
         kube_error(KubeErrorKind::kInvalid, {{"FieldValueInvalid", "too many", "spec.sources"}}),
         false};
   };
+  cluster_.remarks.clear();
   cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(5));
+  cluster_.advance(seconds(59));
   EXPECT_EQ(writes(), 1U) << "it stops rewriting";
+  cluster_.advance(minutes(5));
+  EXPECT_LE(writes(), 6U) << "one try a minute";
   EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 1U);
+  EXPECT_EQ(warnings(), 1U) << "said once";
   EXPECT_THAT(live_pods(), ElementsAre("web-0"));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked") << "other pods keep their word";
   EXPECT_THAT(*cluster_.answers({"prod", "web-1"}).message, testing::HasSubstr("CRDOutdated"));
 
   cluster_.fail_with = nullptr;  // the CRD is replaced; nobody tells us
-  cluster_.advance(minutes(6));
+  cluster_.advance(seconds(61));
   EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
   EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 0U);
+}
+
+TEST_F(SpecWriterTest, AnOutdatedCrdCostsOneWriteASecondAndItsReplacementIsUsedByAllAtOnce) {
+  cluster_.prune = [](NodeLinkSetSpec& spec) {
+    for (Source& source : spec.sources) source.plain_names = false;
+  };
+  for (int i = 0; i < 200; ++i) {
+    const std::string node = "node-" + std::to_string(1000 + i);
+    cluster_.add_node(node);
+    cluster_.put_pod(pod_named("prod", "web-" + std::to_string(i), node));
+  }
+  cluster_.sync();
+  cluster_.lead();
+  cluster_.advance(minutes(1));
+  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 200U);
+  cluster_.effects.clear();
+  cluster_.advance(minutes(5));
+  EXPECT_LE(writes(), 310U);
+  EXPECT_EQ(warnings(), 200U) << "said once for each node";
+  cluster_.prune = nullptr;
+  cluster_.advance(seconds(10));
+  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 0U);
+  EXPECT_TRUE(cluster_.object("node-1199")->spec.sources[0].plain_names);
+}
+
+TEST_F(SpecWriterTest, ASourceThatCannotBeReadIsWrittenAway) {
+  publish_web0();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.spec.unreadable = 1; });
+  cluster_.settle();
+  EXPECT_EQ(cluster_.object("node-a")->spec.unreadable, 0U);
+  EXPECT_THAT(live_pods(), ElementsAre("web-0"));
+}
+
+TEST_F(SpecWriterTest, WhatOthersPutOnTheObjectGoesBackWithEachWrite) {
+  publish_web0();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) {
+    object.foreign_metadata = R"({"labels":{"team":"red"}})";
+    object.owners.push_back({"example.com/v1", "Fleet", "f", "fleet-uid", true, true});
+  });
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.settle();
+  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
+  EXPECT_EQ(cluster_.object("node-a")->foreign_metadata, R"({"labels":{"team":"red"}})");
+  EXPECT_EQ(cluster_.object("node-a")->owners.back(),
+            (OwnerReference{"example.com/v1", "Fleet", "f", "fleet-uid", true, true}));
 }
 
 TEST_F(SpecWriterTest, AnAnswerThatStillDiffersIsCrdOutdatedAndNotRewritten) {
@@ -300,11 +354,11 @@ TEST_F(SpecWriterTest, AnAnswerThatStillDiffersIsCrdOutdatedAndNotRewritten) {
   cluster_.put_pod(simple_pod());
   cluster_.sync();
   cluster_.lead();
-  cluster_.advance(minutes(5));
+  cluster_.advance(seconds(59));
   EXPECT_EQ(writes(), 1U);
   EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 1U);
   cluster_.put_pod(pod_named("prod", "web-1"));
-  cluster_.advance(minutes(5));
+  cluster_.settle();
   EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1")) << "what is new is still published";
   EXPECT_EQ(writes(), 2U);
   cluster_.agent_answers("node-a");

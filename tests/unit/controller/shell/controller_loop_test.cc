@@ -271,7 +271,14 @@ TEST(ControllerLoopTest, DrainTakesTheLeaseFromALeaderAndHoldsIt) {
   for (int i = 0; i < 200 && !drain.finished(); ++i) {
     drain.step();
     world.run(milliseconds(500), {&leader});
-    if (i == 60) world.agents_answer(0);
+    const auto source = world.object(kObjects + "/node-0")["spec"]["sources"];
+    if (i == 59) {
+      // What the agent takes as "at once", and keeps its answer for.
+      ASSERT_EQ(source.size(), 1U) << "emptied only when the links are gone";
+      EXPECT_EQ(source[0]["requires"], json({"remove-now"}));
+      EXPECT_TRUE(source[0].contains("removeAfter"));
+    }
+    if (i >= 60) world.agents_answer(0);
   }
   EXPECT_TRUE(awake);
   ASSERT_TRUE(drain.finished());

@@ -40,6 +40,43 @@ TEST(DecodeStreamTest, ARecordedWatchListOfPods) {
   EXPECT_THAT(seen, testing::ElementsAre("+w0", "+w1", "end", "+g1", "~g1", "~g1", "~g1", "-g1"));
 }
 
+// Another pod may claim the id of a static pod, so that all of them have to be known.
+TEST(DecodeStreamTest, AStaticPodIsDecodedAlsoWhenItAsksForNothing) {
+  const std::string pod =
+      R"({"metadata":{"name":"etcd-n","namespace":"kube-system","uid":"u","resourceVersion":"5",)"
+      R"("annotations":{"kubernetes.io/config.hash":"00ff","kubernetes.io/config.mirror":"00ff"}},)"
+      R"("spec":{"nodeName":"n"}})";
+  const auto event = pod_codec().decode_event(R"({"type":"ADDED","object":)" + pod + "}");
+  ASSERT_TRUE(event) << event.error().message;
+  ASSERT_TRUE(event->object.value);
+  EXPECT_EQ(event->object.value->annotations.at("kubernetes.io/config.hash"), "00ff");
+  EXPECT_EQ(event->object.value->node_name, "n");
+  const auto page = pod_codec().decode_page(
+      R"({"metadata":{"resourceVersion":"9"},"items":[)" + pod +
+      R"(,{"metadata":{"name":"b","namespace":"kube-system","uid":"v","resourceVersion":"6"}}]})");
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->items.size(), 2U);
+  EXPECT_TRUE(page->items[0].value);
+  EXPECT_FALSE(page->items[1].value);
+}
+
+TEST(DecodeStreamTest, ASourceWithATimeOutOfRangeIsLeftOutAlone) {
+  const std::string source = R"("namespace":"a","pod":"p","uid":"u","container":"c","root":"r",)"
+                             R"("path":"d","include":["*.log"])";
+  for (const std::string field : {"since", "removeAfter"}) {
+    const std::string set =
+        R"({"apiVersion":"loglink.io/v1alpha1","metadata":{"name":"n","resourceVersion":"5"},)"
+        R"("spec":{"sources":[{)" +
+        source + R"(,")" + field + R"(":"9999-01-01T00:00:00Z"},{)" + source + "}]}}";
+    const auto event =
+        node_link_set_codec().decode_event(R"({"type":"ADDED","object":)" + set + "}");
+    ASSERT_TRUE(event) << event.error().message;
+    ASSERT_TRUE(event->object.value);
+    EXPECT_EQ(event->object.value->spec.sources.size(), 1U);
+    EXPECT_EQ(event->object.value->spec.unreadable, 1U);
+  }
+}
+
 TEST(DecodeStreamTest, APodThatLeavesTheSelectorIsDeleted) {
   const auto codec = pod_codec();
   const auto lines = golden_lines("pods-watch-labelselector.jsonl");

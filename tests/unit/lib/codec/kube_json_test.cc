@@ -156,7 +156,10 @@ NodeLinkSet full_set() {
   set.name = "node-1";
   set.uid = "set-uid";
   set.resource_version = "77";
-  set.owners = {{"v1", "Node", "node-1", "node-uid"}};
+  set.owners = {{"v1", "Node", "node-1", "node-uid"},
+                {"example.com/v1", "Fleet", "f", "fleet-uid", true, false}};
+  set.foreign_metadata =
+      R"({"annotations":{"a":"1"},"finalizers":["example.com/keep"],"labels":{"team":"red"}})";
   Source source;
   source.namespace_name = "prod";
   source.pod = "web-0";
@@ -199,6 +202,25 @@ TEST(EncodeNodeLinkSetTest, ASpecComesBackAsItWas) {
   NodeLinkSet expected = set;
   expected.status = {};
   EXPECT_EQ(*back, expected);
+}
+
+// A PUT replaces the whole object: what others put there must go back.
+TEST(EncodeNodeLinkSetTest, LabelsAnnotationsFinalizersAndOwnersOfOthersAreKept) {
+  const std::string stored =
+      R"({"metadata":{"name":"n","resourceVersion":"5","labels":{"team":"red"},)"
+      R"("annotations":{"note":"keep \"me\""},"finalizers":["example.com/keep"],)"
+      R"("managedFields":[{"manager":"x"}],"ownerReferences":[{"apiVersion":"v1","kind":"Node",)"
+      R"("name":"n","uid":"u","controller":true,"blockOwnerDeletion":false}]},)"
+      R"("spec":{"sources":[]}})";
+  const auto set = decode_node_link_set(stored);
+  ASSERT_TRUE(set) << set.error().message;
+  const json before = json::parse(stored).at("metadata");
+  const json after = json::parse(encode_node_link_set(*set)).at("metadata");
+  for (const char* key : {"labels", "annotations", "finalizers", "ownerReferences"}) {
+    EXPECT_EQ(after.at(key), before.at(key)) << key;
+  }
+  EXPECT_FALSE(after.contains("managedFields"));
+  EXPECT_FALSE(json::parse(encode_node_link_set_status(*set)).at("metadata").contains("labels"));
 }
 
 TEST(EncodeNodeLinkSetTest, AStatusComesBackAsItWasWithoutTheSpec) {

@@ -207,6 +207,8 @@ TEST(ReadNodeLinkSetTest, BoundsOfTheCrdAndMissingFieldsAreErrorsWithTheirLine) 
       {replaced(text, "pod: web-0", "pod: Web_0"), "set.yaml:7: spec.sources[0]: pod"},
       {text + "    maxDepth: 17\n", "set.yaml:7: spec.sources[0]: maxDepth"},
       {text + "    since: yesterday\n", "set.yaml:14: spec.sources[0].since: "},
+      {text + "    removeAfter: \"9999-01-01T00:00:00Z\"\n",
+       "set.yaml:14: spec.sources[0].removeAfter: "},
       {replaced(text, "  name: node-1", "  labels: {}"), "set.yaml:3: metadata.name: missing"},
       {replaced(text, "v1alpha1", "v2"), "set.yaml:1: apiVersion: \"loglink.io/v2\""},
       {"apiVersion: loglink.io/v1alpha1\nkind: NodeLinkSet\nmetadata: {name: n}\n",

@@ -217,12 +217,33 @@ TEST_F(LeaderElectorTest, OurOwnRecordOfAnEarlierLifeIsTakenAtOnce) {
   EXPECT_EQ(server_.lease_->transitions, 0);
 }
 
-TEST_F(LeaderElectorTest, ADrainedInstallationIsHonouredForTheTimeInItsRecord) {
+// Who was there when the lease was taken for a drain does not link again while helm takes it away.
+TEST_F(LeaderElectorTest, ADrainIsHonouredForTheTimeInItsRecord) {
+  server_.put("other", 15);
+  live(seconds(1));
   server_.put(std::string(names::kDrainedHolder), 600);
   live(seconds(599));
   EXPECT_FALSE(leads());
   EXPECT_EQ(elector_->holder(), "drained");
   live(seconds(5));
+  EXPECT_TRUE(leads());
+}
+
+TEST_F(LeaderElectorTest, ANewInstallationClearsTheLeaseThatADrainLeftBehind) {
+  server_.put(std::string(names::kDrainedHolder), 600);
+  live(seconds(14));
+  EXPECT_FALSE(leads());
+  live(seconds(4));
+  EXPECT_TRUE(leads());
+}
+
+TEST_F(LeaderElectorTest, ADrainThatIsStillAtWorkIsNotInterruptedByAProcessThatStarts) {
+  for (int i = 0; i < 100; ++i) {
+    server_.put(std::string(names::kDrainedHolder), 600);
+    live(seconds(2));
+    ASSERT_FALSE(leads());
+  }
+  live(seconds(18));
   EXPECT_TRUE(leads());
 }
 

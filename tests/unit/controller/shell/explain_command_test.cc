@@ -1,0 +1,127 @@
+// explain on a file of thirty pods that differ, as a user reads it. tests/golden/thirty_pods.txt is
+// to be read through whenever it changes; LOGLINK_UPDATE_GOLDEN=1 writes it.
+#include "controller/shell/explain_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "lib/base/time_text.h"
+#include "lib/codec/config_yaml.h"
+#include "lib/codec/manifest.h"
+#include "lib/model/limits.h"
+#include "lib/model/reason.h"
+
+namespace loglink {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::string golden_path(const std::string& name) {
+  return std::string(LOGLINK_SOURCE_DIR) + "/tests/golden/" + name;
+}
+
+std::string read(const std::string& name) {
+  std::ostringstream text;
+  text << std::ifstream(golden_path(name)).rdbuf();
+  return text.str();
+}
+
+ControllerConfig golden_config() {
+  const auto config =
+      parse_controller_config(read("thirty_pods.config.yaml"), "thirty_pods.config.yaml");
+  EXPECT_TRUE(config) << config.error().message;
+  return config.value_or(ControllerConfig{});
+}
+
+Expected<std::string> explain_text(const std::string& manifest, ExplainFormat format) {
+  return explain_manifest(manifest, "thirty_pods.yaml", golden_config(), format,
+                          *parse_time("2026-01-02T04:00:00Z"));
+}
+
+std::string explain_thirty(ExplainFormat format) {
+  const Expected<std::string> text = explain_text(read("thirty_pods.yaml"), format);
+  EXPECT_TRUE(text) << text.error().message;
+  return text.value_or("");
+}
+
+TEST(ExplainThirtyPods, AsTextIsWhatWasReadThrough) {
+  const std::string text = explain_thirty(ExplainFormat::kText);
+  if (std::getenv("LOGLINK_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(golden_path("thirty_pods.txt")) << text;
+  }
+  EXPECT_EQ(text, read("thirty_pods.txt"));
+}
+
+TEST(ExplainThirtyPods, AsJsonHasEachPodWithItsAnswer) {
+  const json document = json::parse(explain_thirty(ExplainFormat::kJson));
+  ASSERT_EQ(document.at("pods").size(), 30U);
+  std::map<std::string, int> words;
+  std::set<std::string> reasons;
+  for (const json& pod : document.at("pods")) {
+    ++words[pod.at("status")];
+    EXPECT_LE(pod.at("message").get<std::string>().size(), limits::kMessageBytes);
+    for (const json& refusal : pod.at("refusals")) {
+      const std::string reason = refusal.at("reason");
+      EXPECT_TRUE(reason_from_string(reason)) << reason;
+      reasons.insert(reason);
+      // What is wrong; what to do.
+      EXPECT_THAT(refusal.at("message").get<std::string>(), HasSubstr("; ")) << pod;
+    }
+  }
+  EXPECT_EQ(words, (std::map<std::string, int>{{"Degraded", 1}, {"Invalid", 17}, {"Pending", 12}}));
+  EXPECT_GE(reasons.size(), 13U);
+}
+
+// What it prints is what the controller would publish, and what an agent reads with --from-file.
+TEST(ExplainThirtyPods, AsYamlIsReadBackByTheAgentsReader) {
+  const std::string text = explain_thirty(ExplainFormat::kYaml);
+  const json sets = json::parse(explain_thirty(ExplainFormat::kJson)).at("nodeLinkSets");
+  std::vector<std::string> documents;
+  for (std::size_t at = 0; at != std::string::npos;) {
+    const std::size_t next = text.find("---\n", at);
+    documents.push_back(text.substr(at, next - at));
+    at = next == std::string::npos ? next : next + 4;
+  }
+  ASSERT_EQ(documents.size(), sets.size());
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const auto set = read_node_link_set(documents[i], "set.yaml");
+    ASSERT_TRUE(set) << set.error().message << "\n" << documents[i];
+    EXPECT_EQ(json::parse(node_link_set_to_json(*set)), sets[i]);
+    EXPECT_EQ(node_link_set_to_yaml(*set), documents[i]);
+  }
+}
+
+TEST(ExplainBrokenManifests, NameFileLineAndCure) {
+  struct Case {
+    std::string text;
+    std::string says;
+  };
+  const Case cases[] = {
+      {"kind: Pod\nmetadata: {name: a\nspec: {}\n", "thirty_pods.yaml:3: not valid YAML"},
+      {"kind: Pod\n\tmetadata: {}\n", "thirty_pods.yaml:2: not valid YAML"},
+      {"kind: Pod\nmetadata:\n  name: a\n  annotations: {loglink/max-depth: 2}\n",
+       "thirty_pods.yaml:4: metadata.annotations.loglink/max-depth: expected a string; put the "
+       "value in quotes"},
+      {"kind: Pod\nmetadata: {}\n", "thirty_pods.yaml:2: metadata.name: missing"},
+      {"metadata: {name: a}\n", "thirty_pods.yaml:1: kind: missing; every Kubernetes object has"},
+      {"kind: Deployment\nmetadata: {name: a}\nspec: {}\n",
+       "thirty_pods.yaml:3: spec.template: missing"},
+      {"kind: Pod\nmetadata: {name: a}\nspec:\n  containers: web\n",
+       "thirty_pods.yaml:4: spec.containers: expected a list"},
+  };
+  for (const Case& each : cases) {
+    const Expected<std::string> text = explain_text(each.text, ExplainFormat::kText);
+    ASSERT_FALSE(text) << each.text;
+    EXPECT_THAT(text.error().message, HasSubstr(each.says)) << each.text;
+  }
+}
+
+}  // namespace
+}  // namespace loglink
