@@ -1,6 +1,7 @@
 #include "agent/core/directory_scanner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/model/path.h"
 
@@ -518,13 +519,18 @@ void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
   book.error.reset();
   book.failures = 0;
   book.incomplete = false;
+  const bool was_blind = std::exchange(book.blind, false);
   std::vector<std::string> children;
   // One more than a source may walk, so that it is noticed.
   const auto most = static_cast<std::size_t>(config_.limits.directories_per_source) + 1;
   for (const DirectoryEntry& entry : scan.entries) {
     const FileKind kind = entry.info.kind;
-    const bool matters = book.deeper || is_wanted_by_any(book, entry.name);
-    if (kind == FileKind::kUnknown && matters) book.incomplete = true;
+    if (kind == FileKind::kUnknown) {
+      const bool is_wanted = is_wanted_by_any(book, entry.name);
+      if (book.deeper || is_wanted) book.incomplete = true;
+      // The plan speaks of the wanted ones.
+      if (book.deeper && !is_wanted) book.blind = true;
+    }
     const bool enter =
         book.deeper &&
         (kind == FileKind::kDirectory ||
@@ -534,6 +540,7 @@ void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
   }
   std::erase_if(scan.entries,
                 [&](const DirectoryEntry& entry) { return !is_wanted_by_any(book, entry.name); });
+  if (book.blind != was_blind) changed_ = true;
   budget_.release(book.charge);
   book.cut = false;
   const IndexedSource& payer = payer_of(book);
@@ -774,6 +781,12 @@ std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
     if (book.error && (own || *book.error != FileErrorKind::kNotFound)) {
       found.push_back(
           {reason_of(*book.error), directory.path + ": " + std::string(explain(*book.error))});
+    }
+    if (book.blind && !book.error) {
+      found.push_back(
+          {Reason::kReadError, directory.path +
+                                   ": an entry cannot be looked at, so it is not known whether "
+                                   "it is a directory; remove it, or lower loglink/max-depth"});
     }
     const auto observed = observed_.find(directory);
     if (observed != observed_.end() && observed->second.truncated) {

@@ -100,6 +100,7 @@ class DirectoryScanner {
     Need need = Need::kNothing;
     bool growing = false;
     bool incomplete = false;     // an entry could not be asked: listed anew at each rescan
+    bool blind = false;          // it may be a directory that should be entered
     bool polled = false;         // its source caused too many events
     bool watch_limited = false;  // there was no watch left for it
     std::optional<MonotonicTime> timer;

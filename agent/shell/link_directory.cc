@@ -212,7 +212,13 @@ Expected<void> LinkDirectory::remove_temporaries() {
   const auto found = list_names(fresh.get());
   if (!found) return fail_errno(found.error().system_errno, "linkDir " + path_);
   for (const std::string& name : *found) {
-    if (!is_temporary(name) || !read_link_at(directory_.get(), name)) continue;
+    if (!is_temporary(name)) continue;
+    const auto target = read_link_at(directory_.get(), name);
+    const bool may_be_ours = target || (target.error().kind != FileErrorKind::kNotFound &&
+                                        target.error().kind != FileErrorKind::kNotOurs);
+    if (!may_be_ours) continue;
+    // It could be ours and cannot be asked: later, rather than never.
+    if (!target) return fail_errno(target.error().system_errno, path_ + "/" + name);
     if (::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
       return fail_errno(errno, path_ + "/" + name);
     }
@@ -276,6 +282,10 @@ FileExpected<std::vector<LinkEntry>> LinkDirectory::list() const {
     if (is_own_business(name)) continue;
     auto target = read_link_at(directory_.get(), name);
     if (!target && target.error().kind == FileErrorKind::kNotFound) continue;
+    // What cannot be asked must not pass for somebody else's: its link would be nobody's to remove.
+    if (!target && target.error().kind != FileErrorKind::kNotOurs) {
+      return tl::unexpected(target.error());
+    }
     LinkEntry entry;
     entry.name = std::move(name);
     entry.is_link = target.has_value();

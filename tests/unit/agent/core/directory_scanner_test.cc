@@ -198,6 +198,23 @@ TEST_F(DirectoryScannerTest, AnUnreadableDirectoryIsUnknownNotEmptyAndTriedAgain
   EXPECT_THAT(reasons(), IsEmpty());
 }
 
+TEST_F(DirectoryScannerTest, AnEntryThatCannotBeAskedMayBeADirectoryAndItsSourceIsTold) {
+  files_.write_file(kApps, "a/sub/1.log");
+  files_.set_askable(kApps, "a/sub", false);
+  walk({source("a", 2)});
+  EXPECT_EQ(seen("a/sub"), nullptr);
+  EXPECT_THAT(reasons(), ElementsAre(Reason::kReadError));
+  walk({source("a", 1)});
+  EXPECT_THAT(reasons(), IsEmpty()) << "it would not be entered";
+  walk({source("a", 2)});
+  files_.set_askable(kApps, "a/sub", true);
+  (void)scanner().take_changed();
+  rescan();
+  EXPECT_TRUE(scanner().take_changed());
+  EXPECT_THAT(names_in("a/sub"), ElementsAre("1.log"));
+  EXPECT_THAT(reasons(), IsEmpty());
+}
+
 // It goes to the pod's owner.
 TEST_F(DirectoryScannerTest, EachTroubleNamesTheDirectoryTheReasonAndTheCure) {
   for (const FileErrorKind kind :
