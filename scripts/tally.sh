@@ -1,7 +1,13 @@
 # shellcheck shell=bash
-# Sourced by scripts that check many small things: each is printed when it fails and counted; "tally" ends the script.
+# Sourced by scripts that check many small things: each is printed when it fails - and, after "show_passes=1", also when
+# it holds - and counted; "tally" ends the script.
 
-passed=0 failed=0
+passed=0 failed=0 show_passes=''
+
+count_pass() {  # count_pass WHAT
+  passed=$((passed + 1))
+  [[ -z $show_passes ]] || printf 'ok: %s\n' "$1"
+}
 
 count_failure() {  # count_failure WHAT OUTPUT
   failed=$((failed + 1))
@@ -13,7 +19,7 @@ expect() {
   local what=$1 output
   shift
   if output=$("$@" 2>&1); then
-    passed=$((passed + 1))
+    count_pass "$what"
   else
     count_failure "$what" "$output"
   fi
@@ -25,7 +31,7 @@ expect_failure() {
   shift 2
   output=$("$@" 2>&1) || status=$?
   if ((status)) && [[ $output == *"$text"* ]]; then
-    passed=$((passed + 1))
+    count_pass "$what"
   else
     count_failure "$what: exit code $status, and expected to read: $text" "$output"
   fi
