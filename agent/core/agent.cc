@@ -666,7 +666,8 @@ std::optional<Agent::Blocker> Agent::blocker() const {
     return Blocker{std::string(to_string(condition_reason(*links_error_))),
                    "the link directory cannot be read: " + std::string(word(*links_error_))};
   }
-  if (!links_known_) return Blocker{"Starting", "the link directory has not been read yet"};
+  if (!links_known_)
+    return Blocker{std::string(names::kReasonStarting), "the link directory has not been read yet"};
   for (const auto& [name, state] : roots_) {
     const bool unsafe = state == RootState::kUnsafe || unsafe_readings_.at(name) > 0;
     if (unsafe) {
@@ -702,9 +703,14 @@ NodeLinkSetStatus Agent::status(const Now& now) {
   }
   const std::int64_t generation = status.observed_generation;
   const std::optional<Blocker> blocked = blocker();
-  Condition ready{std::string(names::kConditionReady), "True", "Ready", "", generation, {}};
+  Condition ready{std::string(names::kConditionReady),
+                  "True",
+                  std::string(names::kReasonReady),
+                  "",
+                  generation,
+                  {}};
   if (options_.config.link_mode == LinkMode::kDirect) {
-    ready.reason = "DirectMode";
+    ready.reason = names::kReasonDirectMode;
     ready.message = "links point at host paths, without protection against swapped files";
   }
   if (blocked) {

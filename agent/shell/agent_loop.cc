@@ -90,12 +90,13 @@ std::optional<std::string> AgentLoop::not_ready_because() {
       const bool is_it = condition.type == names::kConditionReady && condition.status != "True";
       if (is_it) return condition.reason + ": " + condition.message;
     }
-    return "NotReady: the link directory has not been read yet";
+    return std::string(names::kReasonStarting) + ": the link directory has not been read yet";
   }
   if (first_pass_done_) return std::nullopt;
   const std::string why = trouble();
-  if (!why.empty()) return "FirstPass: the API server has given no set of links yet: " + why;
-  return "FirstPass: no set of links has been observed and applied yet";
+  const std::string word(names::kReasonFirstPass);
+  if (!why.empty()) return word + ": the API server has given no set of links yet: " + why;
+  return word + ": no set of links has been observed and applied yet";
 }
 
 std::string AgentLoop::trouble() const {

@@ -194,7 +194,8 @@ class AgentProgram {
 
   std::optional<std::string> not_ready_because() {
     if (started_) return agent_->not_ready_because();
-    return waiting_.empty() ? "Starting: the link directory is not locked yet" : waiting_;
+    if (!waiting_.empty()) return waiting_;
+    return std::string(names::kReasonStarting) + ": the link directory is not locked yet";
   }
 
   void tell_state_trouble() {

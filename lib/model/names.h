@@ -58,6 +58,12 @@ inline constexpr std::string_view kFeatureRemoveNow = "remove-now";
 // Status condition.
 inline constexpr std::string_view kConditionReady = "Ready";
 
+// Reasons of the condition Ready, and first words of /readyz, that are no refusals.
+inline constexpr std::string_view kReasonReady = "Ready";
+inline constexpr std::string_view kReasonDirectMode = "DirectMode";
+inline constexpr std::string_view kReasonStarting = "Starting";
+inline constexpr std::string_view kReasonFirstPass = "FirstPass";
+
 // Lease holder left behind by `loglink-controller drain`.
 inline constexpr std::string_view kDrainedHolder = "drained";
 

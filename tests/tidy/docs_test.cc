@@ -19,17 +19,73 @@ std::set<std::string> matches(const std::string& text, const std::string& expres
   return found;
 }
 
+// The table of reasons, and the reasons of the condition Ready that are no refusals.
+std::set<std::string> all_reason_words() {
+  std::set<std::string> words =
+      matches(read_text("lib/model/names.h"), R"re(kReason[A-Za-z]+ = "([A-Za-z]+)")re");
+  for (const Reason reason : all_reasons()) words.insert(std::string(to_string(reason)));
+  return words;
+}
+
 TEST(Docs, EveryReasonIsDocumentedAndNoOther) {
-  const std::string text = read_text("docs/reference/reasons.md");
-  std::set<std::string> known;
-  for (const Reason reason : all_reasons()) {
-    known.insert(std::string(to_string(reason)));
-    EXPECT_NE(text.find("`" + std::string(to_string(reason)) + "`"), std::string::npos)
-        << to_string(reason) << " is not in docs/reference/reasons.md";
+  const std::set<std::string> in_docs =
+      matches(read_text("docs/reference/reasons.md"), R"(\n\| `([A-Z][A-Za-z]+)` \|)");
+  EXPECT_EQ(in_docs, all_reason_words());
+}
+
+TEST(Docs, EveryReasonHasItsEntryInTroubleshooting) {
+  const std::set<std::string> in_docs = matches(read_text("docs/operations/troubleshooting.md"),
+                                                R"(\n### `([A-Z][A-Za-z]+)`(?= *\n))");
+  EXPECT_EQ(in_docs, all_reason_words());
+}
+
+// Words like DirectMode reach users without being a Reason: as the reason of a condition, the label
+// of a metric, the result of a request, the first word of /readyz. What Kubernetes calls its own
+// kinds and types is documented there.
+TEST(Docs, EveryWordThatTheProgramsSayIsInTheReference) {
+  static const std::set<std::string> kKubernetes = {"BlockDevice",
+                                                    "CharDevice",
+                                                    "CronJob",
+                                                    "DaemonSet",
+                                                    "DirectoryOrCreate",
+                                                    "ExecCredential",
+                                                    "FileOrCreate",
+                                                    "HugePages",
+                                                    "NodeLinkSetList",
+                                                    "NotOlderThan",
+                                                    "PodList",
+                                                    "ReplicaSet",
+                                                    "ResourceVersionTooLarge",
+                                                    "StatefulSet"};
+  std::string reference;
+  for (const SourceFile& page : source_files({"docs/reference"}, {".md"})) {
+    reference += read_text(page.path);
   }
-  for (const std::string& word : matches(text, R"(\n\| `([A-Z][A-Za-z]+)` \|)")) {
-    EXPECT_TRUE(known.count(word) != 0) << word << " is documented but unknown to the code";
+  // Of two humps anywhere; of one where nothing else is written.
+  const std::vector<std::pair<std::vector<std::string>, std::string>> places = {
+      {{"agent", "controller", "lib"}, R"re("([A-Z][a-z]+[A-Z][A-Za-z]*)[":])re"},
+      {{"lib/model"}, R"re(return "([A-Z][A-Za-z]+)";)re"},
+      {{"agent/core"}, R"re(return "([A-Z][A-Za-z]+)";)re"},
+      {{"lib/kube"}, R"re(restarted\("([A-Z][A-Za-z]+)"\))re"},
+      {{"agent", "controller"}, R"re(eason = "([A-Z][A-Za-z]+)")re"},
+      {{"agent", "controller"}, R"re(Blocker\{"([A-Z][A-Za-z]+)")re"},
+  };
+  std::size_t words = 0;
+  for (const auto& [folders, expression] : places) {
+    for (const SourceFile& file : source_files(folders)) {
+      std::string code;
+      for (const std::string& line : file.lines) {
+        if (line.find("#include") == std::string::npos) code += line + "\n";
+      }
+      for (const std::string& word : matches(code, expression)) {
+        if (kKubernetes.contains(word)) continue;
+        ++words;
+        EXPECT_NE(reference.find("`" + word + "`"), std::string::npos)
+            << file.path << " says " << word << ", which is on no page of docs/reference";
+      }
+    }
   }
+  EXPECT_GT(words, 60U) << "the expressions no longer find the words";
 }
 
 TEST(Docs, EveryAnnotationIsDocumentedAndNoOther) {
@@ -92,6 +148,35 @@ TEST(Docs, EveryMetricIsDocumentedAndNoOther) {
     }
   }
   EXPECT_EQ(matches(read_text("docs/reference/metrics.md"), R"(\n\| `(loglink_[a-z_]+))"), in_code);
+}
+
+// A graph or an alert on a metric or label that is not there stays empty, silently.
+TEST(Docs, DashboardAndAlertsUseMetricsAndLabelsThatExist) {
+  const std::string reference = read_text("docs/reference/metrics.md");
+  const std::set<std::string> metrics = matches(reference, R"(\n\| `(loglink_[a-z_]+))");
+  // Of the scrape (charts/loglink/templates/monitoring.yaml) and of histograms.
+  std::set<std::string> labels = {"pod", "node", "component", "le"};
+  for (const std::string& row : matches(reference, R"(\n\| `loglink_[a-z_]+` \|([^|]*)\|)")) {
+    labels.merge(matches(row, "`([a-z]+)`"));
+  }
+  for (const char* file :
+       {"charts/loglink/files/alerts.yaml", "charts/loglink/files/dashboard.json"}) {
+    std::string text = read_text(file);
+    text = std::regex_replace(text, std::regex(R"(\\")"), "\"");
+    for (std::string name : matches(text, "(loglink_[a-z_]+)")) {
+      name = std::regex_replace(name, std::regex("_(bucket|sum|count)$"), "");
+      EXPECT_TRUE(metrics.contains(name)) << file << ": " << name;
+    }
+    std::set<std::string> asked = matches(text, R"re([{,] ?([a-z]+)(?:=~|!=|!~|=)")re");
+    for (const std::string& list : matches(text, R"(by \(([a-z, ]+)\))")) {
+      asked.merge(matches(list, "([a-z]+)"));
+    }
+    asked.merge(matches(text, R"(\$labels\.([a-z]+))"));
+    EXPECT_GT(asked.size(), 3U) << file;
+    for (const std::string& label : asked) {
+      EXPECT_TRUE(labels.contains(label)) << file << ": " << label;
+    }
+  }
 }
 
 }  // namespace
