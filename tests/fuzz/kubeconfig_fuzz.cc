@@ -1,9 +1,9 @@
-// kubeconfig files: one text as one file, or, where it has the YAML separator, as two that are merged.
-#include "lib/io/kubeconfig.h"
-
+// kubeconfig files: one text as one file, or, where it has the YAML separator, as two that are
+// merged.
 #include <cstddef>
 #include <cstdint>
 
+#include "lib/io/kubeconfig.h"
 #include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
