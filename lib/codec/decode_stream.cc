@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/codec/decode_object.h"
+#include "lib/codec/foreign_text.h"
 #include "lib/codec/kube_json.h"
 
 namespace loglink {
@@ -38,12 +39,16 @@ class Decoder {
   simdjson::padded_string_view padded(std::string_view json) {
     if (buffer_.capacity() > kKeptBytes && json.size() < kKeptBytes) release();
     buffer_.assign(json);
+    mend_utf8(buffer_);
     buffer_.append(simdjson::SIMDJSON_PADDING, ' ');
     return simdjson::padded_string_view(buffer_.data(), json.size(), buffer_.size());
   }
 
   // `json` is, or lies inside, what padded() returned.
   simdjson::simdjson_result<dom::element> tree(std::string_view json) {
+    if (whole_.max_depth() != kJsonDepth) {
+      if (const auto code = whole_.allocate(json.size(), kJsonDepth)) return code;
+    }
     return whole_.parse(json.data(), json.size(), false);
   }
 

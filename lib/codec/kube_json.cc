@@ -1,6 +1,9 @@
 #include "lib/codec/kube_json.h"
 
+#include <string>
+
 #include "lib/codec/decode_object.h"
+#include "lib/codec/foreign_text.h"
 
 namespace loglink {
 namespace {
@@ -10,7 +13,10 @@ tl::expected<Value, KubeError> decode(std::string_view json, std::string_view wh
                                       Value (*read)(const JsonReader&)) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  const auto code = parser.parse(json.data(), json.size()).get(root);
+  std::string text(json);
+  mend_utf8(text);
+  auto code = parser.allocate(text.size(), kJsonDepth);
+  if (code == simdjson::SUCCESS) code = parser.parse(text).get(root);
   if (code != simdjson::SUCCESS) {
     return tl::unexpected(protocol_error("cannot decode a " + std::string(what) + ": " +
                                          simdjson::error_message(code)));

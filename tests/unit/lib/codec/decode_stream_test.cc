@@ -186,6 +186,50 @@ TEST(DecodeStreamTest, APrefixOfALineIsNeverAnEvent) {
   }
 }
 
+// A pod as its writer may have made it: the API server hands managed fields on unchanged.
+std::string pod_with_managed_fields(const std::string& annotation, const std::string& fields) {
+  return R"({"metadata":{"name":"web","namespace":"shop","annotations":{")" + annotation +
+         R"(":"/logs"},"managedFields":[{"manager":"x","fieldsV1":)" + fields +
+         R"(}],"uid":"u","resourceVersion":"12"},"spec":{"nodeName":"node-a"}})";
+}
+
+std::string nested(int levels) {
+  std::string text;
+  for (int i = 0; i < levels; ++i) text += R"({"f:a":)";
+  return text + "{}" + std::string(static_cast<std::size_t>(levels), '}');
+}
+
+TEST(DecodeStreamTest, ManagedFieldsOfOnePodDoNotHideTheOthers) {
+  const auto codec = pod_codec();
+  for (const std::string& fields :
+       {std::string("{\"f:a\xff\":{}}"), std::string("{\"f:\xed\xa0\x80\":{}}"),
+        std::string("{\"f:\xe2\x82\":{}}"), nested(1100), nested(10000)}) {
+    for (const std::string annotation : {"loglink/watch-dir", "other/annotation"}) {
+      const std::string pod = pod_with_managed_fields(annotation, fields);
+      const auto event = codec.decode_event(R"({"type":"ADDED","object":)" + pod + "}");
+      ASSERT_TRUE(event) << event.error().message;
+      EXPECT_EQ(event->object.key, (ObjectKey{"shop", "web"}));
+      EXPECT_EQ(event->object.value.has_value(), annotation == "loglink/watch-dir");
+      const auto page = codec.decode_page(R"({"metadata":{"resourceVersion":"8"},"items":[)" + pod +
+                                          R"(,{"metadata":{"name":"next","uid":"1"}}]})");
+      ASSERT_TRUE(page) << page.error().message;
+      ASSERT_EQ(page->items.size(), 2U);
+      EXPECT_EQ(page->items[0].value.has_value(), annotation == "loglink/watch-dir");
+      EXPECT_EQ(page->items[1].key.name, "next");
+      EXPECT_EQ(decode_pod(pod)->node_name, "node-a");
+      EXPECT_EQ(*decode_uid(pod), "u");
+    }
+  }
+}
+
+TEST(DecodeStreamTest, OfBrokenTextOnlyTheBrokenBytesAreReplaced) {
+  const std::string pod = pod_with_managed_fields("loglink/caf\xc3\xa9\xe2\x82\xac\xc3",
+                                                  "{\"f:\xf0\x9f\x98\x80\xff\":{}}");
+  const auto event = pod_codec().decode_event(R"({"type":"ADDED","object":)" + pod + "}");
+  ASSERT_TRUE(event) << event.error().message;
+  EXPECT_EQ(event->object.value->annotations.begin()->first, "loglink/caf\xc3\xa9\xe2\x82\xac?");
+}
+
 TEST(DecodePageTest, RecordedPagesOfPods) {
   const auto codec = pod_codec();
   const auto first = codec.decode_page(golden("pods-list-page1.json"));
