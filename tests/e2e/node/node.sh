@@ -4,6 +4,7 @@
 node='node-a'
 node_address=192.0.2.10
 socket=/run/containerd/containerd.sock
+starts=0
 ctr=(ctr --address "$socket" --namespace k8s.io)
 
 # Everything that a node writes outside of /run gets a folder below $work in its place.
@@ -80,9 +81,11 @@ END
 }
 
 start_containerd() {
-  containerd --config "$work/containerd.toml" >>"$work/logs/containerd" 2>&1 &
+  starts=$((starts + 1))
+  containerd --config "$work/containerd.toml" >"$work/logs/containerd-$starts" 2>&1 &
   containerd_pid=$!
-  wait_for containerd 30 "${ctr[@]}" version
+  # It answers before it knows its containers again; a kubelet that comes too early would end.
+  wait_for containerd 60 grep -q 'Start streaming server' "$work/logs/containerd-$starts"
 }
 
 start_kubelet() {
@@ -109,13 +112,15 @@ start_node() {
 # What the power switch does: no process of the node is asked, /run is gone. The API server stays.
 cut_power() {
   local file
-  kill -9 "$kubelet_pid" "$containerd_pid"
+  kill -9 "$kubelet_pid" "$containerd_pid" 2>/dev/null || true
   wait "$kubelet_pid" "$containerd_pid" 2>/dev/null || true
   # Containers and their shims: their processes are in the node's cgroup, or known to containerd by pid file.
   for file in /run/containerd/io.containerd.runtime.v2.task/k8s.io/*/shim.pid; do
     [[ ! -e $file ]] || kill -9 "$(<"$file")" 2>/dev/null || true
   done
   wait_for "the node's processes to end" 30 kill_containers
+  # A kernel that starts has no cgroups of containers; the kubelet would ask containerd about each, for seconds.
+  find /sys/fs/cgroup -depth -type d -path "*/$cgroup/*" -exec rmdir {} \; 2>/dev/null || true
   # Newest first; what is below /run goes with it.
   awk '{print $5}' /proc/self/mountinfo | grep -E '^(/run(/|$)|/var/lib/kubelet/)' | tac | while IFS= read -r file; do
     umount --lazy "$(printf '%b' "$file")" 2>/dev/null || true
