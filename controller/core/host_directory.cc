@@ -53,16 +53,21 @@ bool is_on_disk(const VolumeView& volume) {
 }
 
 LocateError unsupported_kind(const VolumeMount& mount, const VolumeView* volume) {
-  std::string what;
   if (volume == nullptr) {
-    what = " is not among the pod's volumes";
-  } else if (volume->kind == "emptyDir") {
+    return {Reason::kVolumeKindNotSupported,
+            "volume " + quoted(mount.volume) +
+                " is not among the pod's volumes; correct the name in volumeMounts or in volumes",
+            ""};
+  }
+  if (volume->kind == "emptyDir") {
     return {Reason::kVolumeKindNotSupported,
             "volume " + quoted(mount.volume) + " is an emptyDir with medium " +
                 sanitize(volume->medium, 32) +
                 ", which the node cannot see; leave medium out, or mount an allowed hostPath",
             ""};
-  } else if (volume->kind.empty() || volume->kind == "unknown") {
+  }
+  std::string what;
+  if (volume->kind.empty() || volume->kind == "unknown") {
     what = " is of a kind that loglink does not know";
   } else {
     const bool vowel = std::string_view("aeiou").find(volume->kind.front()) != std::string::npos;
@@ -120,6 +125,27 @@ bool is_own_directory(const Root& root, const std::string& below,
   return !root.per_namespace || path_contains(namespace_name, below);
 }
 
+Located not_allowed(const std::string& absolute, const std::string& namespace_name) {
+  return refuse(Reason::kHostPathNotAllowed,
+                "the administrator has not allowed the host directory " + quoted(absolute) +
+                    " for namespace " + namespace_name +
+                    "; mount an emptyDir, or ask the administrator to allow that directory",
+                absolute);
+}
+
+// The administrator did allow the root, so asking again is not the cure. Tells of the root only
+// what the pod's own path says already.
+Located not_own_directory(const Root& root, const std::string& absolute,
+                          const std::string& namespace_name) {
+  return refuse(Reason::kHostPathNotAllowed,
+                "in the host directory " + quoted(root.path) + " namespace " + namespace_name +
+                    " may use " + quoted(join_path(root.path, namespace_name)) +
+                    " only, and this is " + quoted(absolute) +
+                    "; let the path begin with the namespace, as with subPathExpr: "
+                    "$(NAMESPACE)/$(POD_NAME)",
+                absolute);
+}
+
 Located locate_host_path(const PodView& pod, const VolumeView& volume,
                          const std::string& below_volume, const ControllerConfig& config) {
   if (std::string trouble = part_trouble("hostPath", volume.host_path); !trouble.empty()) {
@@ -144,13 +170,11 @@ Located locate_host_path(const PodView& pod, const VolumeView& volume,
                   absolute);
   }
   const Root* root = find_host_root(absolute, pod.namespace_name, config);
-  if (root == nullptr || !admits(root->namespaces, pod.namespace_name) ||
-      !is_own_directory(*root, path_below(root->path, absolute), pod.namespace_name)) {
-    return refuse(Reason::kHostPathNotAllowed,
-                  "the administrator has not allowed the host directory " + quoted(absolute) +
-                      " for namespace " + pod.namespace_name +
-                      "; mount an emptyDir, or ask the administrator to allow that directory",
-                  absolute);
+  if (root == nullptr || !admits(root->namespaces, pod.namespace_name)) {
+    return not_allowed(absolute, pod.namespace_name);
+  }
+  if (!is_own_directory(*root, path_below(root->path, absolute), pod.namespace_name)) {
+    return not_own_directory(*root, absolute, pod.namespace_name);
   }
   return HostDirectory{root->name, path_below(root->path, absolute), absolute};
 }

@@ -267,6 +267,13 @@ TEST(ResolveHostPath, MustBeARootOrBelowOneThatAdmitsTheNamespace) {
   });
 }
 
+TEST(ResolveHostPath, ARefusalByNamespaceNamesThePartThatIsTheNamespaces) {
+  EXPECT_EQ(message(on_host("/srv/tenants/web-0")),
+            "in the host directory \"/srv/tenants\" namespace prod may use \"/srv/tenants/prod\" "
+            "only, and this is \"/srv/tenants/web-0\"; let the path begin with the namespace, as "
+            "with subPathExpr: $(NAMESPACE)/$(POD_NAME)");
+}
+
 TEST(ResolveHostPath, ARefusalNeverListsTheRoots) {
   EXPECT_EQ(message(on_host("/etc/x")),
             "the administrator has not allowed the host directory \"/etc/x\" for namespace prod; "
@@ -327,8 +334,8 @@ TEST(ResolveVolume, OtherKindsAreNamedWithTheCure) {
             "volume \"data\" is of a kind that loglink does not know; mount an emptyDir or an "
             "allowed hostPath");
   EXPECT_EQ(message(PodBuilder().mount("claim", "/data").watch("/data")),
-            "volume \"claim\" is not among the pod's volumes; mount an emptyDir or an allowed "
-            "hostPath");
+            "volume \"claim\" is not among the pod's volumes; correct the name in volumeMounts or "
+            "in volumes");
 }
 
 TEST(ResolveVolume, AnEmptyDirInMemoryIsNoDirectoryOfTheNode) {
