@@ -161,8 +161,28 @@ void ControllerLoop::trouble(Part part, const std::optional<KubeError>& error) {
   if (!is_new) return;
   std::vector<std::pair<std::string, std::string>> fields = {{"about", name()},
                                                              {"error", describe(*error)}};
-  if (const std::string what = cure(*error); !what.empty()) fields.emplace_back("cure", what);
+  if (const std::string what = cure_of(part, *error); !what.empty()) {
+    fields.emplace_back("cure", what);
+  }
   remark(RemarkLevel::kWarning, "trouble with the API server, trying again", std::move(fields));
+}
+
+// Where the cure is in our own configuration, names its key.
+std::string ControllerLoop::cure_of(Part part, const KubeError& error) const {
+  if (part == Part::kLease && error.kind == KubeErrorKind::kNotFound) {
+    return "create the namespace " + config_.leader_election.lease_namespace +
+           ", or set leaderElection.leaseNamespace to the controller's own";
+  }
+  if (part == Part::kPods && error.kind == KubeErrorKind::kInvalid &&
+      !config_.pod_selector.empty()) {
+    return "correct podSelector of the configuration, now \"" + config_.pod_selector + "\"";
+  }
+  return cure(error);
+}
+
+std::string ControllerLoop::describe_with_cure(Part part, const KubeError& error) const {
+  const std::string what = cure_of(part, error);
+  return describe(error) + (what.empty() ? "" : "; " + what);
 }
 
 void ControllerLoop::restarted(Part part, std::string_view reason) {
@@ -184,7 +204,7 @@ std::string ControllerLoop::not_ready_because() const {
     const std::string name = part == Part::kPods ? "pods" : "nodelinksets";
     const auto error = troubles_.find(part);
     if (error == troubles_.end()) return name + " are not listed yet";
-    return name + " cannot be listed: " + describe_with_cure(error->second);
+    return name + " cannot be listed: " + describe_with_cure(part, error->second);
   }
   if (drained())
     return "drained: loglink-controller drain holds the lease; delete the Lease to go on";
@@ -195,7 +215,7 @@ std::string ControllerLoop::trouble() const {
   std::string text;
   for (const auto& [part, error] : troubles_) {
     if (!text.empty()) text += "; ";
-    text += describe_with_cure(error);
+    text += describe_with_cure(part, error);
   }
   return text;
 }
@@ -256,20 +276,23 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
   const LeaderElectionConfig& election = config_.leader_election;
   const ObjectKey key{election.lease_namespace, election.lease_name};
   UnaryRequest http;
+  bool creates = false;
   if (const auto* write = std::get_if<LeaderElector::WriteLease>(&request)) {
     std::string body = encode_lease(write->lease);
-    http = write->lease.resource_version.empty()
-               ? create_lease_request(election.lease_namespace, std::move(body))
-               : put_lease_request(key, std::move(body));
+    creates = write->lease.resource_version.empty();
+    http = creates ? create_lease_request(election.lease_namespace, std::move(body))
+                   : put_lease_request(key, std::move(body));
   } else {
     http = get_lease_request(key);
   }
   http.deadline = std::min<Duration>(kLeaseDeadlineMax, election.renew_deadline / 2);
   if (shutdown_since_) http.deadline = kReleaseDeadline;
   ports_.leases.send(
-      std::move(http), [this, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+      std::move(http), [this, creates, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
         if (alive.expired()) return;
-        const bool missing = !result && result.error().kind == KubeErrorKind::kNotFound;
+        // No lease yet is how each cluster begins; where none can be made, the namespace is
+        // missing.
+        const bool missing = !creates && !result && result.error().kind == KubeErrorKind::kNotFound;
         const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
         ++counters_
               .api_requests[{"lease", result ? "ok" : std::string(to_string(result.error().kind))}];

@@ -79,6 +79,8 @@ class ControllerLoop {
 
   enum class Part { kPods, kNodeLinkSets, kLease };
   void trouble(Part part, const std::optional<KubeError>& error);
+  [[nodiscard]] std::string cure_of(Part part, const KubeError& error) const;
+  [[nodiscard]] std::string describe_with_cure(Part part, const KubeError& error) const;
   void restarted(Part part, std::string_view reason);
   void elect(Now now);
   void send_lease(const LeaderElector::Request& request);

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string kPods = "/api/v1/namespaces/prod/pods";
 const std::string kObjects = "/apis/loglink.io/v1alpha1/nodelinksets";
@@ -40,14 +41,19 @@ class HandClock final : public Clock {
 // One process: crash() leaves nothing of it but what the server has.
 class Process {
  public:
-  Process(fakes::SimKube& kube, const HandClock& clock, std::uint64_t seed, std::string name)
-      : kube_(kube), clock_(clock), random_(seed), name_(std::move(name)) {
+  Process(fakes::SimKube& kube, const HandClock& clock, std::uint64_t seed, std::string name,
+          ControllerConfig config = default_config())
+      : kube_(kube),
+        clock_(clock),
+        random_(seed),
+        name_(std::move(name)),
+        config_(std::move(config)) {
     start();
   }
   void start() {
     client_ = kube_.connect("admin-token", clock_);
     loop_ = std::make_unique<ControllerLoop>(
-        config(), name_ + std::to_string(++starts_),
+        config_, name_ + std::to_string(++starts_),
         ControllerPorts{*client_, *client_, *client_, clock_, random_},
         [this](const Remark& remark) {
           log += remark.message + "\n";
@@ -72,19 +78,19 @@ class Process {
     return loop_ ? loop_->next_wakeup() : MonotonicTime::never();
   }
   ControllerLoop& loop() { return *loop_; }
-  std::string log;
-
- private:
-  static ControllerConfig config() {
+  static ControllerConfig default_config() {
     ControllerConfig config;
     config.linger = seconds(20);
     return config;
   }
+  std::string log;
 
+ private:
   fakes::SimKube& kube_;
   const HandClock& clock_;
   SeededRandom random_;
   const std::string name_;
+  const ControllerConfig config_;
   int starts_ = 0;
   bool awake_ = false;
   std::unique_ptr<fakes::SimKubeClient> client_;
@@ -238,6 +244,41 @@ TEST(ControllerLoopTest, TroubleIsSaidOnceAndItsEndOnce) {
   ASSERT_NE(first, std::string::npos) << process.log;
   EXPECT_EQ(process.log.find(said, first + 1), std::string::npos) << process.log;
   EXPECT_THAT(process.log, HasSubstr("the API server answers again"));
+}
+
+TEST(ControllerLoopTest, ALeaseWithoutItsNamespaceIsSaidWithTheKeyToSet) {
+  World world(7);
+  ControllerConfig config = Process::default_config();
+  config.leader_election.lease_namespace = "elsewhere";
+  Process process(world.kube, world.clock, 1, "a", config);
+  world.run(minutes(2), {&process});
+  EXPECT_THAT(process.log, HasSubstr("about=lease"));
+  EXPECT_THAT(process.log, HasSubstr("\"elsewhere\" not found"));
+  EXPECT_THAT(process.log, HasSubstr("cure=create the namespace elsewhere, or set "
+                                     "leaderElection.leaseNamespace to the controller's own"));
+  world.create("/api/v1/namespaces", {{"metadata", {{"name", "elsewhere"}}}});
+  world.run(minutes(1), {&process});
+  EXPECT_THAT(process.log, HasSubstr("the API server answers again"));
+  EXPECT_THAT(process.log, HasSubstr("this controller leads"));
+}
+
+TEST(ControllerLoopTest, ALeaseThatIsNotThereYetIsNoTrouble) {
+  World world(8);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(minutes(1), {&process});
+  EXPECT_THAT(process.log, HasSubstr("this controller leads"));
+  EXPECT_THAT(process.log, Not(HasSubstr("trouble")));
+}
+
+TEST(ControllerLoopTest, ALabelSelectorThatTheServerRefusesIsNamedAsOurs) {
+  World world(9);
+  ControllerConfig config = Process::default_config();
+  config.pod_selector = "app in (web";
+  Process process(world.kube, world.clock, 1, "a", config);
+  world.run(minutes(1), {&process});
+  const std::string cure = "correct podSelector of the configuration, now \"app in (web\"";
+  EXPECT_THAT(process.log, HasSubstr("cure=" + cure));
+  EXPECT_THAT(process.loop().not_ready_because(), HasSubstr(cure));
 }
 
 TEST(ControllerLoopTest, AShutdownWithADeafServerStillEndsInTime) {
