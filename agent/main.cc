@@ -49,7 +49,7 @@ Expected<AgentConfig> read_config(const Flags& flags) {
   std::string text;
   if (!flags.config.empty()) {
     std::ifstream file(flags.config);
-    if (!file) return fail_errno(errno, flags.config);
+    if (!file) return fail_errno(errno, "cannot read " + flags.config);
     text.assign(std::istreambuf_iterator<char>(file), {});
     if (file.bad()) return fail(ErrorCode::kIo, flags.config + ": cannot be read");
   }
@@ -95,8 +95,11 @@ int run_main(int argc, char** argv) {
                "loglink-agent"};
   app.set_version_flag("--version", "loglink-agent " LOGLINK_VERSION);
   app.footer(kExamples);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is refused below: a misspelled one is better named
   app.fallthrough();
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "loglink-agent: " + CLI::FailureMessage::simple(failed, error);
+  });
   app.add_option("--log-level", flags.log_level, "Overrides logLevel of the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.add_option("--log-format", flags.log_format, "Overrides logFormat of the configuration")
@@ -133,6 +136,10 @@ int run_main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (app.get_subcommands().empty()) {
+    std::cerr << "loglink-agent: a subcommand is required\n" << app.help();
+    return kUsage;
   }
   const auto wait = parse_duration(flags.wait);
   const bool lacks_set = apply_app->parsed() && flags.file.empty() && !flags.last;

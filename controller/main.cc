@@ -166,6 +166,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("loglink-controller ") + LOGLINK_VERSION);
   app.require_subcommand(0, 1);  // none is refused below: a misspelled one is better named
   app.fallthrough();
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "loglink-controller: " + CLI::FailureMessage::simple(failed, error);
+  });
   add_log_options(app, options);
 
   CLI::App* run_command = app.add_subcommand("run", "Runs the controller until it is told to stop");
@@ -177,10 +180,11 @@ int main(int argc, char** argv) {
   add_config(*explain_command, options);
   explain_command
       ->add_option("-f,--filename", options.manifest,
-                   "Manifest with pods or workloads; - is standard input")
-      ->type_name("FILE")
-      ->required();
-  explain_command->add_option("-o,--output", options.output, "Format")
+                   "Manifest with pods or workloads, required; - is standard input")
+      ->type_name("FILE");
+  explain_command
+      ->add_option("-o,--output", options.output,
+                   "text for people; json: the same for programs; yaml: only the NodeLinkSets")
       ->check(CLI::IsMember({"text", "yaml", "json"}))
       ->capture_default_str();
 
@@ -197,6 +201,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  // Checked here, because CLI11 would ask for it before it names a misspelled flag.
+  if (explain_command->parsed() && options.manifest.empty()) {
+    std::cerr << "loglink-controller: explain needs -f FILE, or -f - for standard input\n";
+    return kUsage;
   }
   if (run_command->parsed()) return run(options);
   if (explain_command->parsed()) return explain(options);

@@ -111,7 +111,10 @@ struct Ground {
 
 Expected<UniqueFd> lock_parent(const std::string& parent, Duration deadline) {
   UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return fail_errno(errno, "rootsDir's parent " + parent);
+  if (!fd.valid()) {
+    return fail_errno(errno, "cannot open rootsDir's parent " + parent +
+                                 ", which has to exist (a hostPath of type DirectoryOrCreate)");
+  }
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, "lock on " + parent);

@@ -3,6 +3,7 @@
 #include "controller/core/explain.h"
 #include "lib/codec/explain_json.h"
 #include "lib/codec/manifest.h"
+#include "lib/model/names.h"
 
 namespace loglink {
 namespace {
@@ -59,6 +60,11 @@ Expected<std::string> explain_manifest(const std::string& manifest, const std::s
     text += "note: loglink annotations of " + workload +
             " itself do nothing; put them into the metadata of its pod template\n";
   }
+  for (const std::string& stranger : read.strangers) {
+    text += "note: " + stranger + " is not an annotation of loglink; its keys begin with \"" +
+            std::string(names::kAnnotationPrefix) + "\"\n";
+  }
+  if (read.pods.empty()) text += "note: " + file_name + " has no pods and no workloads\n";
   for (const std::string& kind : read.skipped) text += "skipped: " + kind + "\n";
   return text;
 }

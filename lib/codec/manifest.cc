@@ -128,6 +128,33 @@ bool has_annotation_of_ours(const JsonReader& metadata) {
   return has;
 }
 
+// Keys as others might have called them, "loglink.io/watch-dir" or "acme.com/watch-dir": nobody
+// reads them, so only explain can say it.
+void find_strangers(const JsonReader& metadata, const std::string& whose,
+                    std::vector<std::string>& found) {
+  metadata.child("annotations").members([&](std::string_view key, const JsonReader&) {
+    if (key.starts_with(names::kAnnotationPrefix)) return;
+    if (key.starts_with("loglink.") || key.ends_with("/watch-dir")) {
+      found.push_back(sanitize(whose + ": " + std::string(key)));
+    }
+  });
+}
+
+void find_strangers_of(const JsonReader& object, const std::string& kind, const std::string& name,
+                       std::vector<std::string>& found) {
+  const std::string whose = kind + "/" + name;
+  if (kind == "Pod") return find_strangers(object.child("metadata"), whose, found);
+  const JsonReader spec = object.child("spec");
+  if (kind != "CronJob") {
+    const JsonReader pod = spec.child("template");
+    return find_strangers(pod.child("metadata"), whose, found);
+  }
+  const JsonReader job = spec.child("jobTemplate");
+  const JsonReader job_spec = job.child("spec");
+  const JsonReader pod = job_spec.child("template");
+  find_strangers(pod.child("metadata"), whose, found);
+}
+
 // Of "metadata.generateName: web-" the part that every name made from it has.
 std::string name_of(const JsonReader& object) {
   const JsonReader metadata = object.child("metadata");
@@ -213,6 +240,7 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
     }
     pod.name = name_of(object);
     complete(pod);
+    find_strangers_of(object, kind, pod.name, out.strangers);
     if (kind != "Pod") {
       out.workloads.insert(pod.key());
       if (has_annotation_of_ours(object.child("metadata"))) {

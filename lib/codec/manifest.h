@@ -18,12 +18,14 @@ namespace loglink {
 // the real pods' names go on after a dash. Missing nodeName and uid
 // become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace "default". Other
 // kinds are skipped and named in `skipped` ("Service/web"). Workloads with an annotation of ours on
-// themselves, where it does nothing, are named in `misplaced`.
+// themselves, where it does nothing, are named in `misplaced`. Annotations that look like ours but
+// have another prefix ("Pod/web: loglink.io/watch-dir") are in `strangers`.
 struct ManifestPods {
   std::vector<PodView> pods;
   std::set<ObjectKey> workloads;
   std::vector<std::string> skipped;
   std::vector<std::string> misplaced;
+  std::vector<std::string> strangers;
 };
 Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name);
 

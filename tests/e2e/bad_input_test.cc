@@ -93,11 +93,31 @@ TEST_F(BadInput, AnAgentWithoutANodeNameSaysHowToGiveOne) {
   EXPECT_THAT(agent_message(shared() + "linkMode: direct\n"), HasSubstr("NODE_NAME"));
 }
 
-TEST_F(BadInput, AWrongFlagIsAUsageError) {
-  Program program({program_path("loglink-agent"), "run", "--no-such-flag"},
-                  (base / "output").string());
-  EXPECT_EQ(program.wait(std::chrono::seconds(10)), 2);
-  EXPECT_THAT(program.output(), HasSubstr("--no-such-flag"));
+TEST_F(BadInput, AWrongWordOrFlagIsAUsageErrorThatNamesIt) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string says;
+  };
+  const Case cases[] = {
+      {{"loglink-agent", "run", "--no-such-flag"},
+       "loglink-agent: The following argument was not "
+       "expected: --no-such-flag\n"},
+      {{"loglink-agent", "drain"}, "not expected: drain\n"},
+      {{"loglink-agent", "--no-such-flag"}, "not expected: --no-such-flag\n"},
+      {{"loglink-agent"}, "loglink-agent: a subcommand is required\n"},
+      {{"loglink-controller", "rnu"},
+       "loglink-controller: The following argument was not expected: "
+       "rnu\n"},
+      {{"loglink-controller", "explain", "--flename", "x"}, "--flename\n"},
+      {{"loglink-controller", "explain"}, "loglink-controller: explain needs -f FILE"},
+  };
+  for (const Case& each : cases) {
+    std::vector<std::string> arguments = each.arguments;
+    arguments[0] = program_path(arguments[0]);
+    Program program(arguments, (base / "output").string());
+    EXPECT_EQ(program.wait(std::chrono::seconds(10)), 2) << each.says;
+    EXPECT_THAT(program.output(), HasSubstr(each.says));
+  }
 }
 
 }  // namespace

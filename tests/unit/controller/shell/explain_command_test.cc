@@ -22,6 +22,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string golden_path(const std::string& name) {
   return std::string(LOGLINK_SOURCE_DIR) + "/tests/golden/" + name;
@@ -95,6 +96,30 @@ TEST(ExplainThirtyPods, AsYamlIsReadBackByTheAgentsReader) {
     ASSERT_TRUE(set) << set.error().message << "\n" << documents[i];
     EXPECT_EQ(json::parse(node_link_set_to_json(*set)), sets[i]);
     EXPECT_EQ(node_link_set_to_yaml(*set), documents[i]);
+  }
+}
+
+TEST(ExplainNotes, SayWhatNobodyWouldOtherwiseNotice) {
+  const std::string pod = "kind: Pod\nmetadata: {name: a, annotations: {KEY: /x}}\n";
+  const auto with_key = [&](const std::string& key) {
+    std::string text = pod;
+    return explain_text(text.replace(text.find("KEY"), 3, key), ExplainFormat::kText).value_or("");
+  };
+  EXPECT_THAT(with_key("loglink.io/watch-dir"),
+              HasSubstr("note: Pod/a: loglink.io/watch-dir is not an annotation of loglink; its "
+                        "keys begin with \"loglink/\"\n"));
+  EXPECT_THAT(with_key("acme.com/watch-dir"), HasSubstr("note: Pod/a: acme.com/watch-dir"));
+  EXPECT_THAT(with_key("acme.com/team"), Not(HasSubstr("note:")));
+  EXPECT_THAT(with_key("loglink/watch-dir"), Not(HasSubstr("note:")));
+  EXPECT_THAT(
+      explain_text("kind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: "
+                   "{metadata: {annotations: {loglink.io/max-depth: '2'}}, spec: {}}}}}\n",
+                   ExplainFormat::kText)
+          .value_or(""),
+      HasSubstr("note: CronJob/a: loglink.io/max-depth is not"));
+  for (const std::string text : {"", "kind: Service\nmetadata: {name: a}\n"}) {
+    EXPECT_THAT(explain_text(text, ExplainFormat::kText).value_or(""),
+                HasSubstr("note: thirty_pods.yaml has no pods and no workloads\n"));
   }
 }
 
