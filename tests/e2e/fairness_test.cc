@@ -79,7 +79,7 @@ TEST_F(Fairness, ANamespaceThatFillsItsHalfOfANodeTakesNothingFromItsNeighbours)
         return word_of(greedy, kPods - 1, "loglink/message").find("NamespaceLimitReached") !=
                std::string::npos;
       },
-      std::chrono::seconds(60)))
+      std::chrono::seconds(180)))
       << word_of(greedy, kPods - 1, "loglink/message");
   EXPECT_EQ(word_of(greedy, kPods - 1, "loglink/status"), "Degraded");
   EXPECT_THAT(word_of(greedy, 0, "loglink/message"), HasSubstr("PodLimitReached"))

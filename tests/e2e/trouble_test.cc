@@ -90,7 +90,7 @@ class Trouble : public ::testing::Test {
             answer = world->readyz(program);
             return answer.substr(0, 3) == "200";
           },
-          std::chrono::seconds(40)))
+          std::chrono::seconds(90)))
           << program << " says: " << answer;
     }
     const std::string pod = world->unique("healed");
@@ -100,7 +100,7 @@ class Trouble : public ::testing::Test {
                           Json::array({{{"name", "logs"}, {"mountPath", "/var/log/app"}}}));
     write_file(world->empty_dir(uid, "logs") / "app.log", "x\n");
     EXPECT_TRUE(eventually([&] { return world->annotation(pod, "loglink/status") == "Linked"; },
-                           std::chrono::seconds(40)));
+                           std::chrono::seconds(90)));
   }
 
   void fail_everything_with(int status) {
@@ -148,7 +148,7 @@ TEST_F(Trouble, AServerThatIsNotThereYetIsWaitedFor) {
       {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "loglink-system"}}}});
   for (const std::string program : {"controller", "agent"}) {
     EXPECT_TRUE(eventually([&] { return world->readyz(program).substr(0, 3) == "200"; },
-                           std::chrono::seconds(40)))
+                           std::chrono::seconds(90)))
         << program << " says: " << world->readyz(program);
   }
   world->stop_programs();

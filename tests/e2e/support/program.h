@@ -38,7 +38,7 @@ std::string program_path(const std::string& name);
 
 // Polls until `condition` holds; false when it does not within `timeout`.
 template <class Condition>
-bool eventually(Condition condition, std::chrono::milliseconds timeout = std::chrono::seconds(20));
+bool eventually(Condition condition, std::chrono::milliseconds timeout = std::chrono::seconds(90));
 
 // A wait of one poll, for eventually().
 void poll_pause();

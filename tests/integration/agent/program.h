@@ -20,7 +20,7 @@ namespace loglink {
 
 // True as soon as `condition` is; false when it is not within the deadline.
 inline bool wait_until(const std::function<bool()>& condition,
-                       std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+                       std::chrono::milliseconds deadline = std::chrono::seconds(60)) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= end) return false;
@@ -65,7 +65,7 @@ class Program {
     return exit_code_;
   }
   // -2 when it does not end in time.
-  int wait(std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+  int wait(std::chrono::milliseconds deadline = std::chrono::seconds(60)) {
     const bool ended = wait_until([this] { return exit_code().has_value(); }, deadline);
     return ended ? *exit_code_ : -2;
   }

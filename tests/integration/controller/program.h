@@ -38,7 +38,7 @@ class Program {
 
 // Waits until `is_true`, looking often; false when it did not become true in time.
 bool eventually(const std::function<bool()>& is_true,
-                std::chrono::seconds longest = std::chrono::seconds(30));
+                std::chrono::seconds longest = std::chrono::seconds(90));
 
 // GET on 127.0.0.1; status 0 when nobody answers.
 struct HttpAnswer {
