@@ -7,6 +7,7 @@
 
 #include "controller/core/host_directory.h"
 #include "lib/base/text.h"
+#include "lib/model/limits.h"
 #include "lib/model/names.h"
 #include "lib/model/path.h"
 #include "lib/model/source_bounds.h"
@@ -69,6 +70,14 @@ bool is_allowed_namespace(const NamespacePolicy& policy, const std::string& name
   return admits(policy.allow, name) && !admits(policy.deny, name);
 }
 
+bool has_too_many_parts(const PodView& pod) {
+  std::size_t parts = pod.containers.size() + pod.volumes.size();
+  for (const ContainerView& container : pod.containers) {
+    parts += container.env.size() + container.mounts.size();
+  }
+  return parts > limits::kPodParts;
+}
+
 // The outcome for one container that may be meant.
 struct Candidate {
   const ContainerView* container = nullptr;
@@ -95,6 +104,7 @@ class Resolver {
         config_(config),
         pod_id_(claimed_pod_id(pod)),
         static_trouble_(static_pod_trouble(pod, config, ids_of_other_pods)),
+        too_many_parts_(has_too_many_parts(pod)),
         request_(parse_request(pod.annotations, config)) {}
 
   Resolution run() {
@@ -120,6 +130,11 @@ class Resolver {
 
  private:
   void resolve_one(const RequestedDirectory& requested) {
+    if (too_many_parts_) {
+      return refuse(requested, Reason::kPodLimitReached,
+                    "the pod has more than " + std::to_string(limits::kPodParts) +
+                        " containers, volumes, mounts and environment variables in all; split it");
+    }
     const std::vector<Candidate> candidates = find_candidates(requested);
     // What no change of the pod's volumes can cure is said before anything about them.
     const std::optional<Refusal> by_policy = policy_refusal(requested);
@@ -268,6 +283,7 @@ class Resolver {
   const ControllerConfig& config_;
   const std::string pod_id_;
   const std::string static_trouble_;
+  const bool too_many_parts_;
   const Request request_;
   std::set<std::string> containers_seen_;
   Resolution resolution_;

@@ -13,6 +13,8 @@ namespace {
 // A path has at most 1,024 bytes and nesting doubles a value at each step: beyond this it is not
 // worth having.
 constexpr std::size_t kValueBytes = 4096;
+// Of all values of one container: a few bytes of each variable can stand for kValueBytes.
+constexpr std::size_t kEnvironmentBytes = 1024 * 1024;
 
 // What a container's environment variable is, or why that cannot be known here.
 struct Value {
@@ -92,6 +94,7 @@ Environment environment(const ContainerView& container, const PodView& pod,
     if (found == known.end()) return undefined(name, container);
     return found->second;
   };
+  std::size_t bytes = 0;
   for (const EnvironmentVariable& variable : container.env) {
     Value value;
     switch (variable.kind) {
@@ -106,6 +109,8 @@ Environment environment(const ContainerView& container, const PodView& pod,
                          " comes from a configMap, a secret or a resource, which is not read"};
         break;
     }
+    bytes += value.text.size();
+    if (bytes > kEnvironmentBytes) value = {"", "the container's env is longer than 1 MiB"};
     known[variable.name] = std::move(value);
   }
   return known;

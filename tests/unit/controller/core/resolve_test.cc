@@ -619,6 +619,19 @@ TEST(Resolve, AnUnknownAnnotationIsToldAndChangesNothing) {
   EXPECT_EQ(resolution.told[0].reason, Reason::kUnknownAnnotation);
 }
 
+// Each event of such a pod would otherwise hold the controller up for seconds.
+TEST(Resolve, APodOfThousandsOfPartsIsRefused) {
+  const auto pod = [](int mounts, int variables) {
+    PodBuilder builder = simple_pod();  // a container, a volume, a mount
+    for (int i = 0; i < mounts; ++i) builder.mount("logs", "/m/" + std::to_string(i));
+    for (int i = 0; i < variables; ++i) builder.env("V" + std::to_string(i), "$(V0)");
+    return builder;
+  };
+  EXPECT_THAT(outcome(pod(2093, 2000)), ElementsAre("app kubelet-pods <emptyDir>/logs"));
+  EXPECT_THAT(outcome(pod(2093, 2001)), ElementsAre("/var/log/app PodLimitReached"));
+  EXPECT_THAT(outcome(pod(60000, 0)), ElementsAre("/var/log/app PodLimitReached"));
+}
+
 TEST(Resolve, APodThatIsNotBoundYetHasItsRefusalsAlready) {
   EXPECT_THAT(outcome(PodBuilder().on_node("").watch("/a")), ElementsAre("/a NotOnAVolume"));
 }

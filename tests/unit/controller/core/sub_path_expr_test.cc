@@ -153,5 +153,16 @@ TEST(SubPathExpr, DoublingAtEachStepStaysSmall) {
   EXPECT_EQ(expand("$(V3)", pod).value().size(), 80U);
 }
 
+TEST(SubPathExpr, ManyVariablesThatRepeatALongOneStaySmall) {
+  PodBuilder pod;
+  pod.env("A", "a").env("LONG", std::string(4000, 'x'));
+  for (int i = 0; i < 1000; ++i) pod.env("V" + std::to_string(i), "$(LONG)");
+  EXPECT_EQ(expand("$(A)", pod), "a");
+  EXPECT_TRUE(expand("$(V10)", pod).has_value());
+  const Expected<std::string> last = expand("$(V999)", pod);
+  ASSERT_FALSE(last.has_value());
+  EXPECT_THAT(last.error().message, HasSubstr("the container's env is longer than 1 MiB"));
+}
+
 }  // namespace
 }  // namespace loglink
