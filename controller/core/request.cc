@@ -16,6 +16,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kRequestKeys = {names::kWatchDir, names::kInclude,
                                                           names::kExclude, names::kMaxDepth};
 constexpr std::size_t kContainerBytes = 63;
+// A pod's annotations hold thousands of short keys; no message has room for more than these.
+constexpr std::size_t kUnknownTold = 16;
 
 // Not <cctype>: its answers depend on the locale.
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -194,6 +196,12 @@ Refusal unknown_annotation(const std::string& key) {
                      std::string(nearest) + "?"};
 }
 
+Refusal more_unknown_annotations(std::size_t count) {
+  return Refusal{"", Reason::kUnknownAnnotation,
+                 std::to_string(count) +
+                     " more annotations that begin with loglink/ do nothing; take them away"};
+}
+
 bool is_answer(std::string_view key) {
   return key == names::kStatus || key == names::kLinks || key == names::kMessage;
 }
@@ -206,6 +214,7 @@ Request parse_request(const std::map<std::string, std::string>& annotations,
   request.include = config.include;
   request.max_depth = config.max_depth;
   bool has_watch_dir = false;
+  std::size_t unknown = 0;
   std::string without_watch_dir;  // the first of the keys that mean nothing without it
   for (const auto& [key, value] : annotations) {
     if (key.rfind(names::kAnnotationPrefix, 0) != 0 || is_answer(key)) continue;
@@ -216,7 +225,7 @@ Request parse_request(const std::map<std::string, std::string>& annotations,
       continue;
     }
     if (std::find(kRequestKeys.begin(), kRequestKeys.end(), key) == kRequestKeys.end()) {
-      request.told.push_back(unknown_annotation(key));
+      if (++unknown <= kUnknownTold) request.told.push_back(unknown_annotation(key));
       continue;
     }
     if (without_watch_dir.empty()) without_watch_dir = key;
@@ -231,6 +240,9 @@ Request parse_request(const std::map<std::string, std::string>& annotations,
           Refusal{"", Reason::kInvalidDepth,
                   "loglink/max-depth is " + quoted(value) + "; write a whole number from 1 to 16"});
     }
+  }
+  if (unknown > kUnknownTold) {
+    request.told.push_back(more_unknown_annotations(unknown - kUnknownTold));
   }
   if (!has_watch_dir && !without_watch_dir.empty()) {
     request.refusals.insert(

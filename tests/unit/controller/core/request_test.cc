@@ -194,6 +194,19 @@ TEST(Request, NamesTheNearestKnownKey) {
   }
 }
 
+// The nearest known key of each of thousands takes longer than the controller may stand still.
+TEST(Request, OfThousandsOfUnknownKeysAFewAreNamed) {
+  std::map<std::string, std::string> annotations;
+  for (int i = 1000; i < 6000; ++i) annotations["loglink/" + std::to_string(i)] = "";
+  const Request request = parse_request(annotations, {});
+  EXPECT_TRUE(request.requested);
+  ASSERT_EQ(request.told.size(), 17U);
+  EXPECT_THAT(request.told[15].message, HasSubstr("loglink/1015 is not an annotation"));
+  EXPECT_EQ(request.told[16].reason, Reason::kUnknownAnnotation);
+  EXPECT_EQ(request.told[16].message,
+            "4984 more annotations that begin with loglink/ do nothing; take them away");
+}
+
 TEST(Request, TellsThatOtherKeysNeedAWatchDir) {
   for (const std::string key : {"loglink/include", "loglink/exclude", "loglink/max-depth"}) {
     const Request request = parse_request({{key, "1"}}, {});
