@@ -110,6 +110,7 @@ ControllerLoop::ControllerLoop(ControllerConfig config, std::string instance, Co
       object_listener_(std::make_unique<Listener<NodeLinkSet>>(*this, Part::kNodeLinkSets)) {
   ListWatchOptions pods;
   pods.reflector.path = kPodsPath;
+  pods.accept = kAcceptProtobufOrJson;
   pods.reflector.label_selector = config_.pod_selector;
   pods_ = std::make_unique<ListWatch<PodView>>(std::move(pods), pod_codec(), ports_.streams,
                                                ports_.clock, ports_.random, *pod_listener_);

@@ -2,23 +2,16 @@
 #include <utility>
 
 #include "lib/codec/decode_object.h"
-#include "lib/model/names.h"
+#include "lib/codec/decoded.h"
 
 namespace loglink {
 namespace {
 
-// The kubelet's marks of a mirror pod, config.mirror, config.hash and config.source.
-constexpr std::string_view kKubeletConfigPrefix = "kubernetes.io/config.";
-
-bool concerns_us(std::string_view annotation) {
-  return annotation.starts_with(names::kAnnotationPrefix) ||
-         annotation.starts_with(kKubeletConfigPrefix);
-}
-
 void read_annotations(const JsonReader& metadata, PodView& pod) {
   metadata.child("annotations").members([&](std::string_view key, const JsonReader& value) {
     ++pod.annotation_count;
-    if (concerns_us(key)) pod.annotations.insert_or_assign(std::string(key), value.as_text());
+    if (annotation_concerns_us(key))
+      pod.annotations.insert_or_assign(std::string(key), value.as_text());
   });
 }
 

@@ -1,11 +1,9 @@
-#include <algorithm>
-#include <array>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "lib/codec/decode_object.h"
+#include "lib/codec/decoded.h"
 #include "lib/codec/foreign_text.h"
 #include "lib/codec/kube_json.h"
 
@@ -17,15 +15,6 @@ namespace ondemand = simdjson::ondemand;
 
 // A memory that one large page needed is not kept for the small events after it.
 constexpr std::size_t kKeptBytes = 1024 * 1024;
-
-// Annotated pods, and the node's static pods: another pod may claim the id of one of them. The
-// search is the one thing that is done with every byte of every pod of the cluster.
-bool concerns_us(std::string_view json) {
-  static constexpr std::array<std::string_view, 2> kMarks = {"loglink", "kubernetes.io/config."};
-  return std::any_of(kMarks.begin(), kMarks.end(), [json](std::string_view mark) {
-    return ::memmem(json.data(), json.size(), mark.data(), mark.size()) != nullptr;
-  });
-}
 
 struct Head {
   std::string_view namespace_name, name, uid, resource_version;
@@ -118,19 +107,6 @@ Decoded<Value> head_only(const Head& head) {
   return decoded;
 }
 
-ObjectKey key_of(const PodView& pod) { return pod.key(); }
-ObjectKey key_of(const NodeLinkSet& set) { return {"", set.name}; }
-
-template <class Value>
-Decoded<Value> whole(Value value) {
-  Decoded<Value> decoded;
-  decoded.key = key_of(value);
-  decoded.uid = value.uid;
-  decoded.resource_version = value.resource_version;
-  decoded.value = std::move(value);
-  return decoded;
-}
-
 template <class Value>
 struct Format {
   std::string_view what;  // "Pod"
@@ -144,15 +120,6 @@ tl::unexpected<KubeError> bad_json(std::string_view what, simdjson::error_code c
 
 tl::unexpected<KubeError> bad_value(std::string_view what, const std::string& problem) {
   return tl::unexpected(protocol_error("cannot decode " + std::string(what) + ": " + problem));
-}
-
-std::optional<WatchEventType> event_type(std::string_view word) {
-  if (word == "ADDED") return WatchEventType::kAdded;
-  if (word == "MODIFIED") return WatchEventType::kModified;
-  if (word == "DELETED") return WatchEventType::kDeleted;
-  if (word == "BOOKMARK") return WatchEventType::kBookmark;
-  if (word == "ERROR") return WatchEventType::kError;
-  return std::nullopt;
 }
 
 bool carries_object(WatchEventType type) {
@@ -197,7 +164,7 @@ void read_bookmark(const JsonReader& object, std::string& resource_version,
   const JsonReader metadata = object.child("metadata");
   resource_version = metadata.text("resourceVersion");
   if (resource_version.empty()) metadata.child("resourceVersion").report("missing");
-  initial_events_end = metadata.child("annotations").text("k8s.io/initial-events-end") == "true";
+  initial_events_end = metadata.child("annotations").text(kInitialEventsEnd) == "true";
 }
 
 template <class Value>
@@ -228,7 +195,7 @@ tl::expected<WatchEvent<Value>, KubeError> decode_event(const Format<Value>& for
                                                         Decoder& decoder, std::string_view line) {
   const simdjson::padded_string_view json = decoder.padded(line);
   WatchEvent<Value> event;
-  if (!concerns_us(line) && read_foreign_event(decoder.outer(), json, event)) return event;
+  if (!object_concerns_us(line) && read_foreign_event(decoder.outer(), json, event)) return event;
   dom::element root;
   if (const auto code = decoder.tree(json).get(root)) return bad_json("a watch event", code);
   DecodeProblem problem;
@@ -240,7 +207,7 @@ tl::expected<WatchEvent<Value>, KubeError> decode_event(const Format<Value>& for
 template <class Value>
 tl::expected<Decoded<Value>, KubeError> decode_item(const Format<Value>& format, Decoder& decoder,
                                                     std::string_view json) {
-  if (!concerns_us(json)) {
+  if (!object_concerns_us(json)) {
     ondemand::document document;
     ondemand::object object;
     Head head;
@@ -336,13 +303,18 @@ ObjectCodec<Value> make_codec(Format<Value> format) {
   // Shared by the two functions, whose copies must be used by one thread.
   const auto decoder = std::make_shared<Decoder>();
   return {[=](std::string_view line) { return decode_event(format, *decoder, line); },
-          [=](std::string_view body) { return decode_page(format, *decoder, body); },
-          &decode_error};
+          [=](std::string_view body) { return decode_page(format, *decoder, body); }, &decode_error,
+          nullptr, nullptr};
 }
 
 }  // namespace
 
-ObjectCodec<PodView> pod_codec() { return make_codec<PodView>({"Pod", &read_pod}); }
+ObjectCodec<PodView> pod_codec() {
+  ObjectCodec<PodView> codec = make_codec<PodView>({"Pod", &read_pod});
+  codec.decode_protobuf_event = &decode_pod_protobuf_event;
+  codec.decode_protobuf_page = &decode_pod_protobuf_page;
+  return codec;
+}
 
 ObjectCodec<NodeLinkSet> node_link_set_codec() {
   return make_codec<NodeLinkSet>({"NodeLinkSet", &read_node_link_set_object});

@@ -60,8 +60,11 @@ class ListWatch final : public WatchDriver {
 
   void begin_set() override { collected_.clear(); }
 
-  std::optional<KubeError> take_line(std::string_view line) override {
-    tl::expected<WatchEvent<T>, KubeError> event = codec_.decode_event(line);
+  std::optional<KubeError> take_event(Encoding encoding, std::string_view bytes) override {
+    const bool is_protobuf = encoding == Encoding::kProtobuf;
+    const auto& decode = is_protobuf ? codec_.decode_protobuf_event : codec_.decode_event;
+    if (!decode) return unasked_encoding();
+    tl::expected<WatchEvent<T>, KubeError> event = decode(bytes);
     if (!event) return std::move(event).error();
     if (event->type == WatchEventType::kError) return std::move(event->error);
     const bool is_bookmark = event->type == WatchEventType::kBookmark;
@@ -80,8 +83,11 @@ class ListWatch final : public WatchDriver {
     return std::nullopt;
   }
 
-  tl::expected<PageHead, KubeError> take_page(std::string_view body) override {
-    tl::expected<ListPage<T>, KubeError> page = codec_.decode_page(body);
+  tl::expected<PageHead, KubeError> take_page(Encoding encoding, std::string_view body) override {
+    const bool is_protobuf = encoding == Encoding::kProtobuf;
+    const auto& decode = is_protobuf ? codec_.decode_protobuf_page : codec_.decode_page;
+    if (!decode) return tl::unexpected(unasked_encoding());
+    tl::expected<ListPage<T>, KubeError> page = decode(body);
     if (!page) return tl::unexpected(std::move(page).error());
     for (Decoded<T>& item : page->items) collect(std::move(item));
     return PageHead{std::move(page->resource_version), std::move(page->continue_token)};
@@ -97,6 +103,13 @@ class ListWatch final : public WatchDriver {
     }
     collected_.clear();
     listener_.on_replaced(std::move(objects), resource_version);
+  }
+
+  static KubeError unasked_encoding() {
+    KubeError error;
+    error.kind = KubeErrorKind::kProtocol;
+    error.message = "the answer is in protobuf, which was not asked for";
+    return error;
   }
 
   KubeError decode_error(int status, std::string_view content_type,

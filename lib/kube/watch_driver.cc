@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lib/model/limits.h"
+#include "lib/model/watch_event.h"
 
 namespace loglink {
 namespace {
@@ -55,6 +56,7 @@ void WatchDriver::stop() {
 void WatchDriver::on_head(const StreamHead& head) {
   stream_->head = head;
   if (head.status != 200) return;
+  if (head.content_type.starts_with(kProtobufMediaType)) stream_->encoding = Encoding::kProtobuf;
   reflector_.good_answer(clock_.now().monotonic);
   if (reflector_.settles_at() != MonotonicTime::never()) wakeup_changed();
 }
@@ -66,7 +68,15 @@ void WatchDriver::on_data(std::string_view bytes) {
     return;
   }
   transport_.cancel(stream_->id);
-  fail_stream(*error, clock_.now().monotonic);
+  unreadable(*error, clock_.now().monotonic);
+}
+
+// What cannot be read in one encoding may be readable in the other.
+void WatchDriver::unreadable(const KubeError& error, MonotonicTime now) {
+  if (stream_->encoding == Encoding::kProtobuf && error.kind == KubeErrorKind::kProtocol) {
+    only_json_ = true;
+  }
+  fail_stream(error, now);
 }
 
 std::optional<KubeError> WatchDriver::take_data(std::string_view bytes) {
@@ -75,7 +85,7 @@ std::optional<KubeError> WatchDriver::take_data(std::string_view bytes) {
     body.append(bytes.substr(0, kErrorBodyBytes - body.size()));
     return std::nullopt;
   }
-  if (stream_->kind != Reflector::StreamKind::kPage) return take_lines(bytes);
+  if (stream_->kind != Reflector::StreamKind::kPage) return take_events(bytes);
   if (body.size() + bytes.size() > limits::kPageBytes) {
     return protocol_error("a page of " + options_.reflector.path + " is larger than " +
                           std::to_string(limits::kPageBytes) + " bytes");
@@ -84,17 +94,31 @@ std::optional<KubeError> WatchDriver::take_data(std::string_view bytes) {
   return std::nullopt;
 }
 
-std::optional<KubeError> WatchDriver::take_lines(std::string_view bytes) {
+std::optional<KubeError> WatchDriver::take_events(std::string_view bytes) {
+  const Encoding encoding = stream_->encoding;
   std::optional<KubeError> error;
-  const LineSplitter::Result result = splitter_.feed(bytes, [&](std::string_view line) {
-    error = take_line(line);
+  const auto take = [&](std::string_view event) {
+    error = take_event(encoding, event);
     return !error;
-  });
-  if (result == LineSplitter::Result::kTooLong) {
+  };
+  bool too_long = false;
+  switch (encoding) {
+    case Encoding::kJson:
+      too_long = lines_.feed(bytes, take) == LineSplitter::Result::kTooLong;
+      break;
+    case Encoding::kProtobuf:
+      too_long = frames_.feed(bytes, take) == FrameSplitter::Result::kTooLong;
+      break;
+  }
+  if (too_long) {
     return protocol_error("an event of " + options_.reflector.path + " is larger than " +
                           std::to_string(limits::kEventBytes) + " bytes");
   }
   return error;
+}
+
+bool WatchDriver::ends_inside_event() const {
+  return lines_.has_partial_line() || frames_.has_partial_frame();
 }
 
 void WatchDriver::on_end(std::optional<KubeError> error) {
@@ -111,13 +135,14 @@ void WatchDriver::on_end(std::optional<KubeError> error) {
     fail_stream(protocol_error("the answer has no head"), now);
   } else if (stream_->kind == Reflector::StreamKind::kPage) {
     end_page(now);
-  } else if (splitter_.has_partial_line()) {
+  } else if (ends_inside_event()) {
     KubeError cut;
     cut.kind = KubeErrorKind::kTruncated;
     cut.message = "the watch of " + options_.reflector.path + " ended inside an event";
     fail_stream(cut, now);
   } else {
     stream_.reset();
+    only_json_ = false;
     apply(reflector_.watch_ended_cleanly(now));
     restarted("Ended");
     tell_trouble();
@@ -128,9 +153,10 @@ void WatchDriver::end_page(MonotonicTime now) {
   std::string body = std::move(stream_->body);
   const std::size_t size = body.size();
   body.append(LineSplitter::kPadding, '\0');
-  const tl::expected<PageHead, KubeError> page = take_page(std::string_view(body).substr(0, size));
+  const tl::expected<PageHead, KubeError> page =
+      take_page(stream_->encoding, std::string_view(body).substr(0, size));
   if (!page) {
-    fail_stream(page.error(), now);
+    unreadable(page.error(), now);
     return;
   }
   if (page->resource_version.empty()) {
@@ -160,16 +186,17 @@ void WatchDriver::apply(const Reflector::Action& action) {
   }
   const auto& open = std::get<Reflector::OpenStream>(action);
   waiting_until_ = MonotonicTime::never();
-  splitter_.reset();
+  lines_.reset();
+  frames_.reset();
   if (open.begins_set) begin_set();
   StreamRequest request;
   request.target = open.target;
-  request.accept = options_.accept;
+  request.accept = only_json_ ? std::string(kAcceptJson) : options_.accept;
   request.header_timeout = options_.header_timeout;
   request.idle_timeout = options_.idle_timeout;
   request.deadline = open.deadline;
   const StreamId id = transport_.open(std::move(request), *this);
-  stream_ = Stream{open.kind, id, std::nullopt, ""};
+  stream_ = Stream{open.kind, id, std::nullopt, Encoding::kJson, ""};
 }
 
 void WatchDriver::tell_trouble() {

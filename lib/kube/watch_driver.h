@@ -11,14 +11,25 @@
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/kube/api_port.h"
+#include "lib/kube/frame_splitter.h"
 #include "lib/kube/line_splitter.h"
 #include "lib/kube/reflector.h"
 
 namespace loglink {
 
+inline constexpr std::string_view kAcceptJson = "application/json";
+// For built-in types only. A server encodes protobuf three to four times faster than JSON.
+inline constexpr std::string_view kAcceptProtobufOrJson =
+    "application/vnd.kubernetes.protobuf;stream=watch,application/vnd.kubernetes.protobuf,"
+    "application/json";
+
+enum class Encoding { kJson, kProtobuf };
+
 struct ListWatchOptions {
   ReflectorOptions reflector;
-  std::string accept = "application/json";
+  // What the server is asked for; its answer's Content-Type says what came. After an answer in
+  // protobuf that cannot be read, JSON is asked for until a watch ends as it should.
+  std::string accept = std::string(kAcceptJson);
   Duration header_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(90);  // bookmarks count as bytes
 };
@@ -58,10 +69,10 @@ class WatchDriver : private StreamHandler {
 
   // A new initial set begins: what was collected of an earlier one is void.
   virtual void begin_set() = 0;
-  // A line of a watch. An error ends the stream.
-  virtual std::optional<KubeError> take_line(std::string_view line) = 0;
+  // A line or frame of a watch. An error ends the stream.
+  virtual std::optional<KubeError> take_event(Encoding encoding, std::string_view bytes) = 0;
   // A whole page, whose objects belong to the initial set.
-  virtual tl::expected<PageHead, KubeError> take_page(std::string_view body) = 0;
+  virtual tl::expected<PageHead, KubeError> take_page(Encoding encoding, std::string_view body) = 0;
   // The initial set is whole, as of `resource_version`.
   virtual void complete_set(const std::string& resource_version) = 0;
   virtual KubeError decode_error(int status, std::string_view content_type,
@@ -79,6 +90,7 @@ class WatchDriver : private StreamHandler {
     Reflector::StreamKind kind = Reflector::StreamKind::kPage;
     StreamId id = 0;
     std::optional<StreamHead> head;
+    Encoding encoding = Encoding::kJson;
     std::string body;  // of a page, or of an answer other than 200
   };
 
@@ -87,7 +99,9 @@ class WatchDriver : private StreamHandler {
   void on_end(std::optional<KubeError> error) override;
 
   std::optional<KubeError> take_data(std::string_view bytes);
-  std::optional<KubeError> take_lines(std::string_view bytes);
+  std::optional<KubeError> take_events(std::string_view bytes);
+  [[nodiscard]] bool ends_inside_event() const;
+  void unreadable(const KubeError& error, MonotonicTime now);
   void end_page(MonotonicTime now);
   void fail_stream(const KubeError& error, MonotonicTime now);
   void apply(const Reflector::Action& action);
@@ -97,7 +111,9 @@ class WatchDriver : private StreamHandler {
   StreamTransport& transport_;
   const Clock& clock_;
   Reflector reflector_;
-  LineSplitter splitter_;
+  LineSplitter lines_;
+  FrameSplitter frames_;
+  bool only_json_ = false;
   std::optional<Stream> stream_;
   MonotonicTime waiting_until_ = MonotonicTime::never();
   std::optional<KubeError> told_trouble_;

@@ -1,4 +1,5 @@
-// What a LIST page or a line of a WATCH says, decoded. lib/codec makes these, ListWatch eats them.
+// What a LIST page or an event of a WATCH says, decoded. lib/codec makes these, ListWatch eats
+// them.
 #pragma once
 
 #include <functional>
@@ -41,6 +42,9 @@ struct ListPage {
   std::vector<Decoded<T>> items;
 };
 
+// What an answer's Content-Type begins with where pods come as protobuf.
+inline constexpr std::string_view kProtobufMediaType = "application/vnd.kubernetes.protobuf";
+
 // Bytes to values; injected, so that lib/kube knows no format. Views are valid during the call.
 template <class T>
 struct ObjectCodec {
@@ -49,6 +53,12 @@ struct ObjectCodec {
   // The error that an answer with a status other than 200 stands for.
   std::function<KubeError(int status, std::string_view content_type, std::string_view body)>
       decode_error;
+  // The same of protobuf: the bytes of a frame, without its length, and of a page. Empty where the
+  // resource is not asked for in protobuf.
+  std::function<tl::expected<WatchEvent<T>, KubeError>(std::string_view frame)>
+      decode_protobuf_event = nullptr;
+  std::function<tl::expected<ListPage<T>, KubeError>(std::string_view body)> decode_protobuf_page =
+      nullptr;
 };
 
 }  // namespace loglink

@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   bool plain = false;
   bool without_crd = false;
   bool without_watch_list = false;
+  bool without_protobuf = false;
   bool keep_deleted_pods = false;
   app.add_option("--dir", directory, "Directory for kubeconfig, token and ca.crt")->required();
   app.add_option("--port", options.port, "Port on 127.0.0.1; 0 takes a free one");
@@ -38,12 +39,14 @@ int main(int argc, char** argv) {
   app.add_flag("--plain", plain, "HTTP without TLS");
   app.add_flag("--without-crd", without_crd, "Do not define NodeLinkSets");
   app.add_flag("--without-watch-list", without_watch_list, "Refuse sendInitialEvents");
+  app.add_flag("--without-protobuf", without_protobuf, "Answer in JSON only");
   app.add_flag("--keep-deleted-pods", keep_deleted_pods,
                "Deleted pods stay, terminating, until the control endpoint says finish-pod");
   CLI11_PARSE(app, argc, argv);
   options.tls = !plain;
   options.kube.install_crd = !without_crd;
   options.kube.watch_list = !without_watch_list;
+  options.kube.protobuf = !without_protobuf;
   if (keep_deleted_pods) options.kube.pod_deletion = fakes::PodDeletion::kWhenFinished;
 
   const sigset_t signals = block_stop_signals();

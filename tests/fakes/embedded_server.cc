@@ -327,7 +327,8 @@ template <class Stream>
 net::awaitable<bool> EmbeddedServer::Implementation::send_watch(Stream& stream, FakeWatch watch,
                                                                 Allowance allowance,
                                                                 std::size_t chunk_bytes) {
-  const FakeResponse head;
+  FakeResponse head;
+  head.content_type = watch.content_type();
   const std::string head_text = head_of(head, "Transfer-Encoding: chunked\r\nConnection: close");
   const bool begun = co_await write(stream, head_text);
   if (!begun) co_return false;

@@ -4,6 +4,7 @@
 
 #include "tests/fakes/fake_kube_state.h"
 #include "tests/fakes/kube_discovery.h"
+#include "tests/fakes/kube_protobuf.h"
 #include "tests/fakes/kube_status.h"
 
 namespace loglink::fakes {
@@ -71,6 +72,11 @@ FakeWatch::FakeWatch(FakeWatch&&) noexcept = default;
 FakeWatch& FakeWatch::operator=(FakeWatch&&) noexcept = default;
 FakeWatch::~FakeWatch() = default;
 
+std::string FakeWatch::content_type() const {
+  return state_->as_protobuf ? "application/vnd.kubernetes.protobuf;stream=watch"
+                             : "application/json";
+}
+
 MonotonicTime FakeWatch::next_wake() const {
   return std::min(state_->deadline, state_->next_bookmark);
 }
@@ -135,6 +141,15 @@ FakeResponse FakeKube::Implementation::handle(const FakeRequest& request, Now no
   return dispatch(call);
 }
 
+bool FakeKube::Implementation::wants_protobuf(const FakeRequest& request) const {
+  const std::size_t protobuf = request.accept.find("application/vnd.kubernetes.protobuf");
+  const bool preferred = protobuf < request.accept.find("application/json") &&
+                         request.accept.find("as=Table") == std::string::npos;
+  if (!options.protobuf || !preferred || request.method != "GET") return false;
+  const Route route = parse_target(request.target);
+  return route.is_resource && route.group.empty() && route.plural == "pods";
+}
+
 FakeResponse FakeKube::Implementation::dispatch(const Call& call) {
   const std::string& method = call.request.method;
   const bool named = !call.route.name.empty();
@@ -177,16 +192,47 @@ bool FakeKube::is_watch(const FakeRequest& request) {
   return watch == "1" || watch == "true";
 }
 
+namespace {
+
+FakeResponse in_protobuf(FakeResponse response) {
+  if (response.content_type != "application/json") return response;
+  response.body = protobuf_object(Json::parse(response.body));
+  response.content_type = "application/vnd.kubernetes.protobuf";
+  return response;
+}
+
+// Lines to frames.
+std::string in_frames(const std::string& lines) {
+  std::string frames;
+  std::size_t begin = 0;
+  for (std::size_t end = lines.find('\n'); end != std::string::npos;
+       end = lines.find('\n', begin)) {
+    frames += protobuf_frame(Json::parse(lines.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return frames;
+}
+
+}  // namespace
+
 FakeResponse FakeKube::handle(const FakeRequest& request, Now now) {
-  return implementation_->handle(request, now);
+  FakeResponse response = implementation_->handle(request, now);
+  if (!implementation_->wants_protobuf(request)) return response;
+  return in_protobuf(std::move(response));
 }
 
 std::variant<FakeWatch, FakeResponse> FakeKube::open_watch(const FakeRequest& request, Now now) {
-  return implementation_->open_watch(request, now);
+  auto opened = implementation_->open_watch(request, now);
+  if (!implementation_->wants_protobuf(request)) return opened;
+  if (auto* refusal = std::get_if<FakeResponse>(&opened)) return in_protobuf(std::move(*refusal));
+  std::get<FakeWatch>(opened).state().as_protobuf = true;
+  return opened;
 }
 
 FakeKube::Pulled FakeKube::pull(FakeWatch& watch, Now now) {
-  return implementation_->pull(watch.state(), now);
+  Pulled pulled = implementation_->pull(watch.state(), now);
+  if (watch.state().as_protobuf) pulled.bytes = in_frames(pulled.bytes);
+  return pulled;
 }
 
 void FakeKube::set_user(const std::string& token, const std::string& user,

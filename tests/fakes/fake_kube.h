@@ -4,7 +4,8 @@
 // It answers as a real kube-apiserver 1.36 does for what loglink relies on (tests/contract holds
 // both to the same suite): pods, nodes, namespaces, leases, events and NodeLinkSets, whose schema
 // is taken from the CustomResourceDefinition. Known differences: objects carry no managedFields,
-// deleting a Namespace removes its contents at once, and nothing but JSON is spoken.
+// deleting a Namespace removes its contents at once, and only LIST and WATCH of pods are spoken in
+// protobuf, with the fields that loglink reads.
 //
 // Threads: none; the owner serialises calls.
 #pragma once
@@ -53,6 +54,7 @@ struct FakeKubeOptions {
   std::uint64_t seed = 1;
   bool install_crd = true;
   bool watch_list = true;  // the WatchList feature gate
+  bool protobuf = true;    // answers in it where it is asked for, not in JSON
   PodDeletion pod_deletion = PodDeletion::kAtOnce;
   std::string admin_token = "admin-token";   // may do everything; "" for none
   std::size_t history_events_max = 100'000;  // a resource; a watch that falls behind gets 410
@@ -71,6 +73,8 @@ class FakeWatch {
 
   // When pull() has something to say although nothing was written: bookmark or timeoutSeconds.
   [[nodiscard]] MonotonicTime next_wake() const;
+  // Of the answer that this is the body of.
+  [[nodiscard]] std::string content_type() const;
 
   State& state() { return *state_; }
 
@@ -93,7 +97,7 @@ class FakeKube {
   std::variant<FakeWatch, FakeResponse> open_watch(const FakeRequest& request, Now now);
 
   struct Pulled {
-    std::string bytes;  // whole lines
+    std::string bytes;  // whole lines or frames
     bool ended = false;
   };
   Pulled pull(FakeWatch& watch, Now now);

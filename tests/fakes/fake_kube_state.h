@@ -38,6 +38,7 @@ struct FakeWatch::State {
   bool ended = false;
   bool bookmarks = false;
   bool as_table = false;
+  bool as_protobuf = false;
   MonotonicTime deadline = MonotonicTime::never();
   MonotonicTime next_bookmark = MonotonicTime::never();
   std::uint64_t drops_seen = 0;
@@ -68,6 +69,8 @@ struct FakeKube::Implementation {
   // The type of a route, or why there is none.
   std::variant<const KubeType*, FakeResponse> resolve(const Route& route) const;
   FakeResponse dispatch(const Call& call);
+  // Whether the answer is to be in protobuf.
+  [[nodiscard]] bool wants_protobuf(const FakeRequest& request) const;
 
   // fake_kube_read.cc
   FakeResponse get(const Call& call) const;

@@ -185,8 +185,9 @@ void SimKube::stream_head(SimKubeClient& client, SimKubeClient::Stream& stream) 
   if (!response && FakeKube::is_watch(request)) {
     auto opened = server_.open_watch(request, now_);
     if (auto* watch = std::get_if<FakeWatch>(&opened)) {
-      stream.watch = std::move(*watch);
       response = FakeResponse{};
+      response->content_type = watch->content_type();
+      stream.watch = std::move(*watch);
     } else {
       response = std::get<FakeResponse>(std::move(opened));
     }

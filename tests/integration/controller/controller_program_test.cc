@@ -16,7 +16,23 @@ using nlohmann::json;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-TEST_F(ControllerProgramTest, PublishesAnswersAndReleasesTheLease) {
+// The pods come in protobuf, but from a server (or through a proxy) that does not speak it in JSON.
+class ControllerEncodingTest : public ControllerProgramTest,
+                               public testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    fakes::EmbeddedServerOptions options;
+    options.kube.protobuf = GetParam();
+    start_server(std::move(options));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Encodings, ControllerEncodingTest, testing::Bool(),
+                         [](const testing::TestParamInfo<bool>& info) {
+                           return std::string(info.param ? "Protobuf" : "Json");
+                         });
+
+TEST_P(ControllerEncodingTest, PublishesAnswersAndReleasesTheLease) {
   Program program(run_arguments());
   ASSERT_TRUE(eventually([&] { return http_get(port_, "/readyz").status == 200; }))
       << program.err();

@@ -36,6 +36,9 @@ class FakeTransport final : public StreamTransport {
   void head(int status = 200, std::optional<Duration> retry_after = std::nullopt) {
     handler_->on_head({status, "application/json", retry_after});
   }
+  void protobuf_head() {
+    handler_->on_head({200, "application/vnd.kubernetes.protobuf;stream=watch", std::nullopt});
+  }
   void data(std::string_view bytes) { handler_->on_data(bytes); }
   void end(std::optional<KubeError> error = std::nullopt) {
     std::exchange(handler_, nullptr)->on_end(std::move(error));
@@ -57,16 +60,16 @@ class Driver final : public WatchDriver {
 
  private:
   void begin_set() override { log.emplace_back("begin"); }
-  std::optional<KubeError> take_line(std::string_view line) override {
+  std::optional<KubeError> take_event(Encoding encoding, std::string_view line) override {
     if (line == "bad") return error(Kind::kProtocol, "not an event");
     const bool end = line == "end";
-    log.push_back("line " + std::string(line));
+    log.push_back((encoding == Encoding::kJson ? "line " : "frame ") + std::string(line));
     if (reflector().event_seen(end, end, "7")) complete_set("7");
     return std::nullopt;
   }
-  tl::expected<PageHead, KubeError> take_page(std::string_view body) override {
+  tl::expected<PageHead, KubeError> take_page(Encoding encoding, std::string_view body) override {
     if (body == "bad") return tl::unexpected(error(Kind::kProtocol, "not a page"));
-    log.push_back("page " + std::string(body));
+    log.push_back((encoding == Encoding::kJson ? "page " : "protobuf page ") + std::string(body));
     const std::size_t blank = body.find(' ');
     return PageHead{std::string(body.substr(0, blank)), std::string(body.substr(blank + 1))};
   }
@@ -130,6 +133,84 @@ TEST_F(WatchDriverTest, PutsLinesTogetherHoweverTheyAreCut) {
   for (const char c : std::string("one\ntwo\nend\n")) transport_.data(std::string(1, c));
   EXPECT_EQ(take_log(), (Log{"begin", "line one", "line two", "line end", "complete 7"}));
   EXPECT_TRUE(driver_->synced());
+}
+
+std::string frame(const std::string& bytes) {
+  return std::string(3, '\0') + static_cast<char>(bytes.size()) + bytes;
+}
+
+TEST_F(WatchDriverTest, TheContentTypeOfTheAnswerSaysWhatItIsMadeOf) {
+  start();
+  transport_.protobuf_head();
+  for (const char c : frame("o\ne") + frame("end")) transport_.data(std::string(1, c));
+  EXPECT_EQ(take_log(), (Log{"begin", "frame o\ne", "frame end", "complete 7"}));
+  transport_.end();
+  transport_.head();
+  transport_.data("one\n");
+  EXPECT_EQ(take_log(), (Log{"restart Ended", "line one"})) << "the next answer is in JSON";
+}
+
+TEST_F(WatchDriverTest, APageInProtobufIsTakenAsOne) {
+  start(false);
+  transport_.protobuf_head();
+  transport_.data("9 ");
+  transport_.end();
+  EXPECT_EQ(take_log(), (Log{"begin", "protobuf page 9 ", "complete 9"}));
+}
+
+TEST_F(WatchDriverTest, AStreamThatEndsInsideAFrameIsCutNotEnded) {
+  start();
+  transport_.protobuf_head();
+  transport_.data(frame("end") + frame("half").substr(0, 6));
+  transport_.end();
+  EXPECT_EQ(driver_->trouble()->error.kind, Kind::kTruncated);
+}
+
+// A frame that says so is not waited for.
+TEST_F(WatchDriverTest, AFrameBeyondItsBoundEndsTheStreamAtItsLength) {
+  start();
+  transport_.protobuf_head();
+  transport_.data(frame("end"));
+  transport_.data(std::string("\x01\x00\x00\x01", 4));
+  EXPECT_FALSE(transport_.is_open());
+  EXPECT_NE(driver_->trouble()->error.message.find(std::to_string(limits::kEventBytes)),
+            std::string::npos);
+}
+
+// One pod that our decoder cannot read must not keep us from all others for ever.
+TEST_F(WatchDriverTest, AfterUnreadableProtobufJsonIsAskedForUntilAWatchEndsWell) {
+  start();
+  transport_.protobuf_head();
+  transport_.data(frame("bad"));
+  EXPECT_FALSE(transport_.is_open());
+  wait();
+  EXPECT_EQ(transport_.requests.back().accept, "application/json");
+  transport_.head();
+  transport_.data("9 ");
+  transport_.end();  // the page; the watch follows
+  EXPECT_TRUE(driver_->synced());
+  EXPECT_EQ(transport_.requests.back().accept, "application/json");
+  transport_.head();
+  transport_.data("one\n");
+  transport_.end();
+  EXPECT_EQ(transport_.requests.back().accept, "application/x");
+}
+
+TEST_F(WatchDriverTest, AfterAnUnreadablePageInProtobufJsonIsAskedFor) {
+  start(false);
+  transport_.protobuf_head();
+  transport_.data("bad");
+  transport_.end();
+  wait();
+  EXPECT_EQ(transport_.requests.back().accept, "application/json");
+}
+
+TEST_F(WatchDriverTest, UnreadableJsonChangesNothingAboutWhatIsAskedFor) {
+  start();
+  transport_.head();
+  transport_.data("bad\n");
+  wait();
+  EXPECT_EQ(transport_.requests.back().accept, "application/x");
 }
 
 TEST_F(WatchDriverTest, APageIsTakenWholeAndTheNextOneAskedFor) {

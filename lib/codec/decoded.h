@@ -1,0 +1,61 @@
+// What the decoders of JSON and of protobuf share: how a value becomes an event or a list item. For
+// this library only.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "lib/model/names.h"
+#include "lib/model/node_link_set.h"
+#include "lib/model/pod_view.h"
+#include "lib/model/watch_event.h"
+
+namespace loglink {
+
+// Annotated pods, and the node's static pods: another pod may claim the id of one of them. The
+// search is the one thing that is done with every byte of every pod of the cluster.
+inline bool object_concerns_us(std::string_view bytes) {
+  static constexpr std::array<std::string_view, 2> kMarks = {"loglink", "kubernetes.io/config."};
+  return std::any_of(kMarks.begin(), kMarks.end(), [bytes](std::string_view mark) {
+    return ::memmem(bytes.data(), bytes.size(), mark.data(), mark.size()) != nullptr;
+  });
+}
+
+// The kubelet's marks of a mirror pod: config.mirror, config.hash and config.source.
+inline constexpr std::string_view kKubeletConfigPrefix = "kubernetes.io/config.";
+
+// Whether an annotation is kept.
+inline bool annotation_concerns_us(std::string_view key) {
+  return key.starts_with(names::kAnnotationPrefix) || key.starts_with(kKubeletConfigPrefix);
+}
+
+inline std::optional<WatchEventType> event_type(std::string_view word) {
+  if (word == "ADDED") return WatchEventType::kAdded;
+  if (word == "MODIFIED") return WatchEventType::kModified;
+  if (word == "DELETED") return WatchEventType::kDeleted;
+  if (word == "BOOKMARK") return WatchEventType::kBookmark;
+  if (word == "ERROR") return WatchEventType::kError;
+  return std::nullopt;
+}
+
+inline constexpr std::string_view kInitialEventsEnd = "k8s.io/initial-events-end";
+
+inline ObjectKey key_of(const PodView& pod) { return pod.key(); }
+inline ObjectKey key_of(const NodeLinkSet& set) { return {"", set.name}; }
+
+template <class Value>
+Decoded<Value> whole(Value value) {
+  Decoded<Value> decoded;
+  decoded.key = key_of(value);
+  decoded.uid = value.uid;
+  decoded.resource_version = value.resource_version;
+  decoded.value = std::move(value);
+  return decoded;
+}
+
+}  // namespace loglink
