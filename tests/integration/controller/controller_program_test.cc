@@ -28,8 +28,8 @@ class ControllerEncodingTest : public ControllerProgramTest,
 };
 
 INSTANTIATE_TEST_SUITE_P(Encodings, ControllerEncodingTest, testing::Bool(),
-                         [](const testing::TestParamInfo<bool>& info) {
-                           return std::string(info.param ? "Protobuf" : "Json");
+                         [](const testing::TestParamInfo<bool>& each) {
+                           return std::string(each.param ? "Protobuf" : "Json");
                          });
 
 TEST_P(ControllerEncodingTest, PublishesAnswersAndReleasesTheLease) {
@@ -147,7 +147,11 @@ TEST_F(ControllerProgramTest, DrainEmptiesAndWaitsForTheAgents) {
     answer(0);
     ASSERT_TRUE(eventually([&] { return object(kObject)["spec"]["sources"].empty(); }))
         << drain.err();
-    answer(0);
+    // An agent answers each generation, whichever is the last one.
+    EXPECT_TRUE(eventually([&] {
+      answer(0);
+      return !drain.running();
+    })) << drain.err();
     const Finished finished = drain.wait();
     EXPECT_EQ(finished.exit_code, 0) << finished.err;
     EXPECT_EQ(object(kLease)["spec"]["holderIdentity"], "drained");
@@ -200,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{{"run", "--help"}, 0, "--kubeconfig"}, Usage{{}, 2, "subcommand"},
         Usage{{"runn"}, 2, "runn"}, Usage{{"run", "--conf", "x"}, 2, "--conf"},
         Usage{{"--log-level", "loud", "run"}, 2, "loud"},
-        Usage{{"drain", "--timeout", "soon"}, 2, "soon"}, Usage{{"explain"}, 2, "--filename"},
+        Usage{{"drain", "--timeout", "soon"}, 2, "soon"}, Usage{{"explain"}, 2, "-f FILE"},
         Usage{{"explain", "-f", "-", "-o", "xml"}, 2, "xml"},
         Usage{{"run", "--kubeconfig", "/nowhere/config"}, 1, "/nowhere/config"},
         Usage{{"run", "--config", "/nowhere/controller.yaml"},

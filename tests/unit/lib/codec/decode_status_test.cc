@@ -96,11 +96,13 @@ TEST(DecodeErrorTest, BodiesThatAreNoStatusAreToldByTheirCode) {
   }
 }
 
-TEST(DecodeErrorTest, AProtobufBodyIsNotShownToPeople) {
+TEST(DecodeErrorTest, AProtobufBodyIsRead) {
   const KubeError error =
       decode_error(406, "application/vnd.kubernetes.protobuf", golden("status-406.pb"));
   EXPECT_EQ(error.kind, KubeErrorKind::kUnexpected);
-  EXPECT_EQ(error.message, "HTTP 406");
+  EXPECT_EQ(error.message,
+            "only the following media types are accepted: application/json, application/yaml, "
+            "application/vnd.kubernetes.protobuf");
 }
 
 TEST(DecodeErrorTest, CausesTellARecreatedPodFromAPolicy) {
