@@ -61,6 +61,39 @@ bring_up() {
   expect 'rsyslog was held back until the links were there' rsyslog_started_after_the_gate
 }
 
+# keep_agent_away yes|no: by a node selector that no node has.
+keep_agent_away() {
+  local label=null
+  [[ $1 == no ]] || label='"yes"'
+  kubectl -n loglink-system patch daemonset loglink-agent --type merge \
+    -p '{"spec": {"template": {"spec": {"nodeSelector": {"no-such-node": '"$label"'}}}}}'
+}
+no_agent() { [[ -z $(kubectl -n loglink-system get pods -l app.kubernetes.io/component=agent -o name) ]]; }
+waits_for_the_gate() { kubectl -n logging get events -o json | jq -e 'any(.items[]; .reason == "FailedMount" and (.message | contains(".ready")))'; }
+rsyslog_does_not_run() { kubectl -n logging get pods -l app=rsyslog -o json | jq -e '.items[0].status.containerStatuses[0].state.running == null'; }
+
+# Which of them starts first after a reboot is chance; here it is the collectors.
+check_late_agent() {
+  say "reboot: the agent comes after the collectors"
+  kubectl -n shop delete pods --all >/dev/null
+  expect 'the agent is taken away' keep_agent_away yes
+  expect 'it is gone' within 60 no_agent
+  kubectl -n logging delete events --all >/dev/null
+  writer_pod late-1 50 0 >/dev/null
+  expect 'a pod writes' within 60 phase_is late-1 Running
+  cut_power
+  start_containerd
+  start_kubelet
+  expect 'rsyslog waits for the gate' within 90 waits_for_the_gate
+  expect 'the collector without the gate runs' within 90 pods_are_ready logging app=ungated
+  expect 'rsyslog does not run' rsyslog_does_not_run
+  expect 'the agent may come' keep_agent_away no
+  expect 'the gate opens, and rsyslog runs' within 120 pods_are_ready logging app=rsyslog
+  expect 'rsyslog has each line once' within 90 each_line_once late-1 50
+  touch "$ungated"
+  measured "late-1: without gate and propagation: $(tell "$ungated" late-1 50)"
+}
+
 part_reboot() {
   local before number
   expect 'rsyslog runs, behind the gate' start_collector
@@ -90,6 +123,7 @@ part_reboot() {
     expect "reboot-$number: none of its 1500 lines is lost" within 120 no_line_is_lost "reboot-$number" 1500
     measured "reboot-$number: behind the gate: $(tell "$collected" "reboot-$number" 1500); without: $(tell "$ungated" "reboot-$number" 1500)"
   done
+  check_late_agent
   kubectl -n logging delete daemonset ungated >/dev/null
   kubectl -n shop delete pods --all --wait=false >/dev/null
 }
