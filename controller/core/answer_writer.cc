@@ -144,9 +144,13 @@ Answer AnswerWriter::present_answer(const std::string& node_name, const NodeStat
                                     const ResolvedPod& pod, PodState& state, Now now) {
   AnswerInput input;
   input.pod = &pod;
-  for (const LeftOut& left : node.left_out) {
-    if (left.pod == pod.pod.key() && left.uid == claimed_pod_id(pod.pod)) {
-      input.left_out.push_back(left);
+  const ObjectKey key = pod.pod.key();
+  // They are sorted by pod, and there may be as many as pods.
+  auto left = std::lower_bound(node.left_out.begin(), node.left_out.end(), key,
+                               [](const LeftOut& a, const ObjectKey& b) { return a.pod < b; });
+  for (; left != node.left_out.end() && left->pod == key; ++left) {
+    if (left->uid == claimed_pod_id(pod.pod)) {
+      input.left_out.push_back(*left);
     }
   }
   input.crd_outdated = node.outdated();

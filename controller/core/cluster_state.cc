@@ -165,6 +165,11 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   const auto at = position(node.pods, key);
   const bool known = at != node.pods.end() && at->pod.key() == key;
   const bool is_static = claims_static(resolved.pod);
+  if (!is_static) {
+    // Of a resolved pod nobody reads them again, and a tenant's may be large.
+    resolved.pod.containers = {};
+    resolved.pod.volumes = {};
+  }
   if (!known || is_static || !same_for_spec(*at, resolved)) {
     // A source that the server rejected gets another chance when its pod changes.
     std::erase_if(node.rejected, [&](const SourceIdentity& source) {
@@ -183,14 +188,17 @@ Dirty ClusterState::upsert_pod(PodView pod) {
 }
 
 bool ClusterState::resolve_static_pods(NodeState& node) {
+  // Unless the administrator admits static pods, no neighbour can make a difference.
+  if (!config_.static_pods) return false;
+  std::map<std::string, int> bearers;
+  for (const auto& [key, id] : node.static_ids) ++bearers[id];
+  for (const ResolvedPod& pod : node.pods) ++bearers[claimed_pod_id(pod.pod)];
   bool changed = false;
   for (ResolvedPod& pod : node.pods) {
     if (!claims_static(pod.pod)) continue;
+    const std::string id = claimed_pod_id(pod.pod);
     std::set<std::string> others;
-    for (const auto& [key, id] : node.static_ids) others.insert(id);
-    for (const ResolvedPod& other : node.pods) {
-      if (&other != &pod) others.insert(claimed_pod_id(other.pod));
-    }
+    if (bearers.at(id) > 1) others.insert(id);
     Resolution resolution = resolve(pod.pod, config_, others);
     if (resolution == pod.resolution) continue;
     pod.resolution = std::move(resolution);

@@ -53,6 +53,32 @@ TEST(ClusterStateTest, PodsWithoutAnyAnnotationOfOursAreNotKept) {
   EXPECT_THAT(state.pods(), IsEmpty());
 }
 
+// Anybody can make pods that wait for a node for ever, and write this annotation.
+TEST(ClusterStateTest, AThousandPodsThatClaimToBeStaticTakeNoTimeOfTheOthers) {
+  ClusterState state{ControllerConfig{}};
+  std::vector<PodView> pods;
+  for (int i = 1000; i < 2000; ++i) {  // sorted, as a list is
+    pods.push_back(simple_pod()
+                       .named("prod", "web-" + std::to_string(i))
+                       .uid("uid-" + std::to_string(i))
+                       .on_node("")
+                       .annotate("kubernetes.io/config.mirror", "x"));
+  }
+  state.replace_pods(pods);
+  ASSERT_NE(state.find_resolved({"prod", "web-1999"}), nullptr);
+  EXPECT_EQ(state.find_resolved({"prod", "web-1999"})->resolution.refusals.at(0).reason,
+            Reason::kStaticPod);
+}
+
+TEST(ClusterStateTest, WhatAPodsSpecSaysIsNotKeptWithItsResolution) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  ASSERT_NE(state.find_resolved(kWeb0), nullptr);
+  EXPECT_THAT(state.find_resolved(kWeb0)->pod.containers, IsEmpty());
+  EXPECT_THAT(state.find_resolved(kWeb0)->pod.volumes, IsEmpty());
+  EXPECT_THAT(state.find_resolved(kWeb0)->resolution.sources, SizeIs(1));
+}
+
 TEST(ClusterStateTest, APodThatIsBoundLeavesTheUnboundOnes) {
   ClusterState state{ControllerConfig{}};
   EXPECT_THAT(state.upsert_pod(simple_pod().on_node("")).specs, IsEmpty());
