@@ -32,58 +32,11 @@ constexpr Duration kAbsentAtLeast = std::chrono::minutes(5);
 constexpr Duration kLinksRetry = std::chrono::seconds(1);
 constexpr Duration kFirstApplyRetry = std::chrono::seconds(1);
 constexpr Duration kLastApplyRetry = std::chrono::seconds(30);
-constexpr Duration kDesiredStoreGap = std::chrono::seconds(5);
-constexpr Duration kMemoryStoreGap = std::chrono::seconds(30);
-
-// What an earlier version could not read is kept beside, for a person to look at.
-constexpr std::string_view kSetAside = ".set-aside";
-
-std::string_view word(FileErrorKind kind) {
-  switch (kind) {
-    case FileErrorKind::kNotFound:
-      return "not found";
-    case FileErrorKind::kPermissionDenied:
-      return "permission denied";
-    case FileErrorKind::kNotADirectory:
-      return "not a directory";
-    case FileErrorKind::kSymlinkInPath:
-      return "symbolic link in the path";
-    case FileErrorKind::kCrossesMount:
-      return "another mount in the path";
-    case FileErrorKind::kNameTooLong:
-      return "name too long";
-    case FileErrorKind::kAlreadyExists:
-      return "already exists";
-    case FileErrorKind::kNoSpace:
-      return "no space left";
-    case FileErrorKind::kTooManyOpenFiles:
-      return "too many open files";
-    case FileErrorKind::kReadOnly:
-      return "read-only file system";
-    case FileErrorKind::kNotOurs:
-      return "it belongs to somebody else";
-    case FileErrorKind::kWatchLimit:
-      return "no watch left";
-    case FileErrorKind::kUnsupported:
-      return "not supported";
-    case FileErrorKind::kIo:
-      return "input/output error";
-  }
-  __builtin_unreachable();
-}
 
 // The link directory cannot be written, whatever the file: another try soon is no use.
 bool blocks_all(FileErrorKind kind) {
   return kind == FileErrorKind::kNoSpace || kind == FileErrorKind::kReadOnly ||
          kind == FileErrorKind::kPermissionDenied;
-}
-
-Reason condition_reason(FileErrorKind kind) {
-  if (kind == FileErrorKind::kNoSpace) return Reason::kDiskFull;
-  if (kind == FileErrorKind::kPermissionDenied || kind == FileErrorKind::kReadOnly) {
-    return Reason::kPermissionDenied;
-  }
-  return Reason::kReadError;
 }
 
 TargetState state_of(FileKind kind) {
@@ -135,45 +88,6 @@ void Agent::start(const Now& now) {
 }
 
 // The desired set.
-
-void Agent::restore_desired() {
-  if (!options_.decode_desired) return;
-  const std::string name(names::kDesiredFile);
-  FileExpected<std::optional<std::string>> stored = port_.load_state(name);
-  if (!stored) {
-    note(LogNote::Level::kWarning, "state cannot be read, going on without it",
-         {{"file", name}, {"error", std::string(word(stored.error().kind))}});
-    return;
-  }
-  if (!*stored) return;
-  Expected<NodeLinkSet> decoded = options_.decode_desired(**stored);
-  if (!decoded) {
-    note(LogNote::Level::kWarning, "last known set set aside",
-         {{"file", name}, {"error", decoded.error().message}});
-    if (!options_.dry_run) port_.store_state(name + std::string(kSetAside), std::move(**stored));
-    return;
-  }
-  desired_ = std::move(*decoded);
-  sources_ = std::make_unique<SourceIndex>(desired_->spec, options_.config);
-  scanner_.set_sources(*sources_);
-}
-
-void Agent::restore_memory() {
-  const std::string name(names::kInodesFile);
-  FileExpected<std::optional<std::string>> stored = port_.load_state(name);
-  if (!stored) {
-    note(LogNote::Level::kWarning, "state cannot be read, going on without it",
-         {{"file", name}, {"error", std::string(word(stored.error().kind))}});
-    return;
-  }
-  if (!*stored) return;
-  if (memory_.decode(**stored)) {
-    stored_memory_version_ = memory_.version();
-    return;
-  }
-  note(LogNote::Level::kWarning, "inode memory set aside", {{"file", name}});
-  if (!options_.dry_run) port_.store_state(name + std::string(kSetAside), std::move(**stored));
-}
 
 void Agent::set_desired(NodeLinkSet desired, const Now& now) {
   absent_since_.reset();
@@ -353,7 +267,7 @@ void Agent::relist_links(const Now& now) {
   if (!listed) {
     if (!links_error_) {
       note(LogNote::Level::kWarning, "link directory cannot be read",
-           {{"error", std::string(word(listed.error().kind))}});
+           {{"error", std::string(describe(listed.error().kind))}});
     }
     links_error_ = listed.error().kind;
     links_dirty_ = true;
@@ -621,7 +535,7 @@ void Agent::failed(const Operation& operation, const FileError& error, const Now
   }
   if (!apply_error_) {
     note(LogNote::Level::kWarning, "link directory cannot be changed",
-         {{"link", operation.name}, {"error", std::string(word(kind))}});
+         {{"link", operation.name}, {"error", std::string(describe(kind))}});
   }
   apply_error_ = kind;
   if (apply_retry_at_ != MonotonicTime::never()) return;
@@ -631,150 +545,7 @@ void Agent::failed(const Operation& operation, const FileError& error, const Now
   apply_retry_at_ = now.monotonic + std::min(delay, kLastApplyRetry);
 }
 
-// State.
-
-void Agent::store_when_due(const Now& now) {
-  if (desired_dirty_ && now.monotonic >= desired_store_at_) store_desired(now);
-  if (memory_.version() != stored_memory_version_ && now.monotonic >= memory_store_at_) {
-    store_memory(now);
-  }
-}
-
-void Agent::store_desired(const Now& now) {
-  desired_dirty_ = false;
-  desired_store_at_ = now.monotonic + kDesiredStoreGap;
-  if (options_.dry_run || !options_.store_desired || !options_.encode_desired) return;
-  port_.store_state(std::string(names::kDesiredFile), options_.encode_desired(*desired_));
-}
-
-void Agent::store_memory(const Now& now) {
-  stored_memory_version_ = memory_.version();
-  memory_store_at_ = now.monotonic + kMemoryStoreGap;
-  if (options_.dry_run) return;
-  port_.store_state(std::string(names::kInodesFile), memory_.encode());
-}
-
-void Agent::flush(const Now& now) {
-  if (desired_dirty_) store_desired(now);
-  if (memory_.version() != stored_memory_version_) store_memory(now);
-}
-
-// Answers.
-
-std::optional<Agent::Blocker> Agent::blocker() const {
-  if (links_error_) {
-    return Blocker{std::string(to_string(condition_reason(*links_error_))),
-                   "the link directory cannot be read: " + std::string(word(*links_error_))};
-  }
-  if (!links_known_)
-    return Blocker{std::string(names::kReasonStarting), "the link directory has not been read yet"};
-  for (const auto& [name, state] : roots_) {
-    const bool unsafe = state == RootState::kUnsafe || unsafe_readings_.at(name) > 0;
-    if (unsafe) {
-      return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
-                     "root " + name + " is not mounted nosymfollow and read-only"};
-    }
-  }
-  for (const IndexedSource& each : sources_->sources()) {
-    if (options_.config.link_mode == LinkMode::kDirect || each.refusal) continue;
-    const auto root = roots_.find(each.source.root);
-    if (root == roots_.end() || root->second != RootState::kAbsent) continue;
-    return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
-                   "root " + each.source.root + " has no safe mount on this node"};
-  }
-  if (apply_error_) {
-    return Blocker{std::string(to_string(condition_reason(*apply_error_))),
-                   "the link directory cannot be changed: " + std::string(word(*apply_error_))};
-  }
-  return std::nullopt;
-}
-
-StatusInput Agent::status_input() const {
-  return {*sources_, outcomes_,   [this](SourceId id) { return scanner_.troubles(id); },
-          roots_,    link_count_, planned_generation_};
-}
-
-NodeLinkSetStatus Agent::status(const Now& now) {
-  NodeLinkSetStatus status;
-  if (status_before_) {
-    status = *status_before_;
-  } else {
-    status = build_status(status_input());
-  }
-  const std::int64_t generation = status.observed_generation;
-  const std::optional<Blocker> blocked = blocker();
-  Condition ready{std::string(names::kConditionReady),
-                  "True",
-                  std::string(names::kReasonReady),
-                  "",
-                  generation,
-                  {}};
-  if (options_.config.link_mode == LinkMode::kDirect) {
-    ready.reason = names::kReasonDirectMode;
-    ready.message = "links point at host paths, without protection against swapped files";
-  }
-  if (blocked) {
-    ready.status = "False";
-    ready.reason = blocked->reason;
-    ready.message = blocked->message;
-  }
-  set_condition(conditions_, std::move(ready), now.wall);
-  const auto set_or_clear = [&](bool is_so, Reason reason, std::string message) {
-    const std::string type(to_string(reason));
-    if (is_so) {
-      set_condition(conditions_, {type, "True", type, std::move(message), generation, {}},
-                    now.wall);
-    } else {
-      clear_condition(conditions_, type);
-    }
-  };
-  set_or_clear(no_birth_time_, Reason::kNoBirthTime,
-               "a file system keeps no birth times: rotated files may be linked again");
-  set_or_clear(equal_inodes_, Reason::kEqualInodes,
-               "two linked files have one inode number on different devices: collectors that know "
-               "files by inode alone confuse them");
-  status.conditions = conditions_;
-  return status;
-}
-
-std::map<Reason, int> Agent::refusals() const {
-  std::map<Reason, int> counts;
-  const StatusInput input = status_input();
-  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
-    for (const SourceTrouble& trouble : troubles_of(input, id)) {
-      counts[trouble.reason] += std::max(1, trouble.refused);
-    }
-  }
-  return counts;
-}
-
-std::vector<std::string> Agent::explain() const {
-  std::vector<std::string> lines;
-  const StatusInput input = status_input();
-  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
-    const Source& source = sources_->at(id).source;
-    lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
-                    source.root + ":" + source.path + (source.withdrawn() ? " (withdrawn)" : ""));
-    for (const SourceTrouble& trouble : troubles_of(input, id)) {
-      lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
-    }
-    for (const auto& [name, entry] : links_.links()) {
-      const std::optional<Target> target = spelling_.parse(entry.target);
-      if (!entry.is_link || !target || target->root != source.root) continue;
-      const std::string directory(parent_path(target->path));
-      if (!path_contains(source.path, directory)) continue;
-      const bool plain = source.plain_names && directory == source.path;
-      const LinkName wanted = link_name(
-          source.naming,
-          {source.namespace_name, source.pod, source.container, source.root, target->path, plain});
-      if (wanted.text != name) continue;
-      lines.push_back("  " + path_below(source.path, target->path) + ": " + name + " -> " +
-                      entry.target);
-    }
-  }
-  for (std::string& line : lines) line = sanitize(line, 4096);
-  return lines;
-}
+// Notes.
 
 void Agent::note(LogNote::Level level, std::string message,
                  std::vector<std::pair<std::string, std::string>> fields) {

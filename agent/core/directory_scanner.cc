@@ -14,7 +14,6 @@ constexpr std::size_t kSliceDirectories = 64;
 constexpr std::size_t kSliceChecks = 256;
 constexpr int kAncestorSteps = 64;
 
-constexpr Duration kPollInterval = std::chrono::seconds(1);
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLastRetry = std::chrono::minutes(5);
 // A change within a clock tick of the listing leaves the same ctime behind; coarse clocks tick in
@@ -28,100 +27,6 @@ void combine(std::size_t& hash, std::size_t value) {
 void combine(std::size_t& hash, const std::vector<std::string>& texts) {
   for (const std::string& text : texts) combine(hash, std::hash<std::string>()(text));
   combine(hash, texts.size());
-}
-
-auto entry_position(std::vector<DirectoryEntry>& entries, std::string_view name) {
-  return std::lower_bound(
-      entries.begin(), entries.end(), name,
-      [](const DirectoryEntry& entry, std::string_view wanted) { return entry.name < wanted; });
-}
-
-// A deleted name is not the end of a file that has a hard link beside it.
-bool has_other_name(const ObservedDirectory& directory, const DirectoryEntry& deleted) {
-  return std::any_of(directory.entries.begin(), directory.entries.end(),
-                     [&](const DirectoryEntry& each) {
-                       return each.info.id == deleted.info.id && each.name != deleted.name;
-                     });
-}
-
-Reason reason_of(FileErrorKind kind) {
-  switch (kind) {
-    case FileErrorKind::kNotFound:
-      return Reason::kDirectoryNotFound;
-    case FileErrorKind::kPermissionDenied:
-      return Reason::kPermissionDenied;
-    case FileErrorKind::kCrossesMount:
-      return Reason::kMountBelowRoot;
-    case FileErrorKind::kUnsupported:
-      return Reason::kUnsupportedFileSystem;
-    case FileErrorKind::kNotADirectory:
-    case FileErrorKind::kSymlinkInPath:
-    case FileErrorKind::kNameTooLong:
-    case FileErrorKind::kAlreadyExists:
-    case FileErrorKind::kNoSpace:
-    case FileErrorKind::kTooManyOpenFiles:
-    case FileErrorKind::kReadOnly:
-    case FileErrorKind::kNotOurs:
-    case FileErrorKind::kWatchLimit:
-    case FileErrorKind::kIo:
-      return Reason::kReadError;
-  }
-  __builtin_unreachable();
-}
-
-std::string_view explain(FileErrorKind kind) {
-  switch (kind) {
-    case FileErrorKind::kNotFound:
-      return "no such directory yet; check its spelling, or wait until the application makes it";
-    case FileErrorKind::kPermissionDenied:
-      return "the agent may not read it; give it mode 0755";
-    case FileErrorKind::kCrossesMount:
-      return "another file system is mounted there, which is not entered; mount an emptyDir or an "
-             "allowed hostPath";
-    case FileErrorKind::kUnsupported:
-      return "the file system does not support what the agent needs; mount an emptyDir or an "
-             "allowed "
-             "hostPath";
-    case FileErrorKind::kNotADirectory:
-      return "it is not a directory; name the directory of the log files";
-    case FileErrorKind::kSymlinkInPath:
-      return "it is or lies below a symbolic link, which is never followed; use a real directory";
-    case FileErrorKind::kNameTooLong:
-      return "its name is too long; shorten it";
-    case FileErrorKind::kTooManyOpenFiles:
-      return "the agent has too many open files; ask the administrator";
-    case FileErrorKind::kAlreadyExists:
-    case FileErrorKind::kNoSpace:
-    case FileErrorKind::kReadOnly:
-    case FileErrorKind::kNotOurs:
-    case FileErrorKind::kWatchLimit:
-    case FileErrorKind::kIo:
-      return "it cannot be read; ask the administrator to look at the node's disk";
-  }
-  __builtin_unreachable();
-}
-
-// Whether a file below can be there at all, as far as the error tells.
-DirectoryKnowledge knowledge_of(FileErrorKind kind) {
-  switch (kind) {
-    case FileErrorKind::kNotFound:
-    case FileErrorKind::kNotADirectory:
-    case FileErrorKind::kSymlinkInPath:
-      return DirectoryKnowledge::kMissing;
-    case FileErrorKind::kPermissionDenied:
-    case FileErrorKind::kCrossesMount:
-    case FileErrorKind::kNameTooLong:
-    case FileErrorKind::kAlreadyExists:
-    case FileErrorKind::kNoSpace:
-    case FileErrorKind::kTooManyOpenFiles:
-    case FileErrorKind::kReadOnly:
-    case FileErrorKind::kNotOurs:
-    case FileErrorKind::kWatchLimit:
-    case FileErrorKind::kUnsupported:
-    case FileErrorKind::kIo:
-      return DirectoryKnowledge::kUnknown;
-  }
-  __builtin_unreachable();
 }
 
 Duration retry_delay(int failures) {
@@ -162,28 +67,12 @@ void DirectoryScanner::set_sources(const SourceIndex& sources) {
   changed_ = true;
 }
 
-// Breadth first, so that a bound on directories keeps those near the top.
 void DirectoryScanner::walk(SourceId id) {
-  const Source& source = sources_->at(id).source;
-  Walk next;
-  std::deque<Target> queue = {{source.root, source.path}};
-  while (!queue.empty()) {
-    Target directory = std::move(queue.front());
-    queue.pop_front();
-    if (next.directories.size() >=
-        static_cast<std::size_t>(std::max(1, config_.limits.directories_per_source))) {
-      next.too_many = true;
-      break;
-    }
+  const auto most = static_cast<std::size_t>(std::max(1, config_.limits.directories_per_source));
+  DirectoryWalk next = walk_directories(*sources_, id, most, [this](const Target& directory) {
     const auto book = books_.find(directory);
-    if (book != books_.end() && sources_->level(id, directory.path) < source.max_depth) {
-      for (const std::string& child : book->second.children) {
-        Target below{directory.root, join_path(directory.path, child)};
-        if (sources_->may_enter(below.root, below.path)) queue.push_back(std::move(below));
-      }
-    }
-    next.directories.insert(std::move(directory));
-  }
+    return book == books_.end() ? nullptr : &book->second.children;
+  });
   for (const Target& gone : walks_[id].directories) {
     const auto book = books_.find(gone);
     if (next.directories.count(gone) == 0 && book != books_.end()) {
@@ -284,7 +173,7 @@ void DirectoryScanner::set_root(const std::string& root, bool usable) {
   for (auto each = books_.lower_bound({root, ""}); each != books_.end() && each->first.root == root;
        ++each) {
     // The mount may be another one now: old watches show the old one.
-    if (open_scan_ && open_scan_->directory == each->first) open_scan_.reset();
+    if (open_scan_ && open_scan_->directory() == each->first) open_scan_.reset();
     watches_.unwatch(each->first);
     want_scan(each->first, each->second);
   }
@@ -334,7 +223,7 @@ void DirectoryScanner::run_timers(const Now& now) {
       if (quiet) {
         book.polled = false;
       } else {
-        set_timer(directory, book, now.monotonic + kPollInterval);
+        set_timer(directory, book, now.monotonic + kDirectoryPollInterval);
       }
     }
     want_scan(directory, book);
@@ -434,64 +323,41 @@ void DirectoryScanner::begin_scan(const Target& directory, Book& book, const Now
     fail(directory, book, opened.error(), now);
     return;
   }
-  open_scan_ = OpenScan{directory, std::move(opened->reader), opened->directory, {}, false, {}};
+  open_scan_.emplace(directory, std::move(*opened),
+                     static_cast<std::size_t>(config_.limits.entries_per_scan));
 }
 
 std::size_t DirectoryScanner::continue_scan(const Now& now) {
   if (!open_scan_) return 0;
-  const auto book = books_.find(open_scan_->directory);
+  const auto book = books_.find(open_scan_->directory());
   if (book == books_.end()) {
     open_scan_.reset();
     return 0;
   }
-  std::vector<DirectoryEntry>& entries = open_scan_->entries;
-  const std::size_t before = entries.size();
-  const auto most = static_cast<std::size_t>(config_.limits.entries_per_scan);
-  // One more than is kept, so that it is noticed.
-  const std::size_t piece = std::min(kSliceEntries, most + 1 - before);
-  const FileExpected<void> read = open_scan_->reader->read(piece, entries);
-  if (!read) {
-    const Target directory = open_scan_->directory;
+  const FileExpected<std::size_t> added = open_scan_->read_piece(kSliceEntries);
+  if (!added) {
+    const Target directory = open_scan_->directory();
     open_scan_.reset();
-    fail(directory, book->second, read.error(), now);
+    fail(directory, book->second, added.error(), now);
     return 1;
   }
-  const std::size_t added = entries.size() - before;
-  budget_.spend(payer_of(book->second).source.namespace_name, added + 1, now.monotonic);
-  open_scan_->truncated = entries.size() > most;
-  if (open_scan_->truncated) entries.pop_back();
-  // Sorted piece by piece: at the end it would be long work in one go.
-  const auto by_name = [](const DirectoryEntry& a, const DirectoryEntry& b) {
-    return a.name < b.name;
-  };
-  const auto fresh =
-      entries.begin() + static_cast<std::ptrdiff_t>(std::min(before, entries.size()));
-  std::sort(fresh, entries.end(), by_name);
-  std::inplace_merge(entries.begin(), fresh, entries.end(), by_name);
-  if (added < piece || open_scan_->truncated) {
-    OpenScan scan = std::move(*open_scan_);
+  budget_.spend(payer_of(book->second).source.namespace_name, *added + 1, now.monotonic);
+  if (open_scan_->is_done()) {
+    DirectoryScan scan = std::move(*open_scan_);
     open_scan_.reset();
     finish_scan(std::move(scan), now);
   }
-  return added;
+  return *added;
 }
 
-void DirectoryScanner::finish_scan(OpenScan scan, const Now& now) {
-  // A file system may name an entry twice when it changes while it is read.
-  scan.entries.erase(std::unique(scan.entries.begin(), scan.entries.end(),
-                                 [](const DirectoryEntry& a, const DirectoryEntry& b) {
-                                   return a.name == b.name;
-                                 }),
-                     scan.entries.end());
-  const Target directory = scan.directory;
-  const std::set<std::string> changed_meanwhile = std::move(scan.changed_meanwhile);
-  accept(std::move(scan), books_.find(directory)->second, now);
+void DirectoryScanner::finish_scan(DirectoryScan scan, const Now& now) {
+  accept(scan, books_.find(scan.directory())->second, now);
   // What was read before it changed is looked at again.
-  for (const std::string& name : changed_meanwhile) {
-    const auto book = books_.find(directory);
+  for (const std::string& name : scan.take_changed_meanwhile()) {
+    const auto book = books_.find(scan.directory());
     if (book == books_.end() || !book->second.listed) return;
     const FileNotice notice{FileNotice::Kind::kEntry, 0, name};
-    if (reconcile_entry(directory, book->second, notice)) changed_ = true;
+    if (reconcile_entry(scan.directory(), book->second, notice)) changed_ = true;
   }
 }
 
@@ -509,12 +375,14 @@ bool DirectoryScanner::is_wanted_by_any(const Book& book, std::string_view name)
                      [&](SourceId id) { return sources_->wants(id, name); });
 }
 
-void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
-  const Target& directory = scan.directory;
+void DirectoryScanner::accept(DirectoryScan& scan, Book& book, const Now& now) {
+  const Target& directory = scan.directory();
+  std::vector<DirectoryEntry> entries = scan.take_entries();
+  bool truncated = scan.is_truncated();
   watches_.stop_waiting(directory);
   if (!book.polled) clear_timer(directory, book);
   book.listed = true;
-  book.seen = scan.info;
+  book.seen = scan.info();
   book.listed_at = now.wall;
   book.error.reset();
   book.failures = 0;
@@ -523,7 +391,7 @@ void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
   std::vector<std::string> children;
   // One more than a source may walk, so that it is noticed.
   const auto most = static_cast<std::size_t>(config_.limits.directories_per_source) + 1;
-  for (const DirectoryEntry& entry : scan.entries) {
+  for (const DirectoryEntry& entry : entries) {
     const FileKind kind = entry.info.kind;
     if (kind == FileKind::kUnknown) {
       const bool is_wanted = is_wanted_by_any(book, entry.name);
@@ -538,21 +406,21 @@ void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
           std::binary_search(book.children.begin(), book.children.end(), entry.name)));
     if (enter && children.size() < most) children.push_back(entry.name);
   }
-  std::erase_if(scan.entries,
+  std::erase_if(entries,
                 [&](const DirectoryEntry& entry) { return !is_wanted_by_any(book, entry.name); });
   if (book.blind != was_blind) changed_ = true;
   budget_.release(book.charge);
   book.cut = false;
   const IndexedSource& payer = payer_of(book);
   const std::size_t room = budget_.room(payer.identity, payer.source.namespace_name);
-  if (scan.entries.size() > room) {
-    scan.entries.resize(room);
-    scan.truncated = true;
+  if (entries.size() > room) {
+    entries.resize(room);
+    truncated = true;
     book.cut = true;
   }
-  scan.entries.shrink_to_fit();
-  budget_.charge(book.charge, payer.identity, payer.source.namespace_name, scan.entries.size());
-  know(directory, {DirectoryKnowledge::kKnown, scan.truncated, std::move(scan.entries)});
+  entries.shrink_to_fit();
+  budget_.charge(book.charge, payer.identity, payer.source.namespace_name, entries.size());
+  know(directory, {DirectoryKnowledge::kKnown, truncated, std::move(entries)});
   if (children != book.children) {
     book.children = std::move(children);
     changed_ = true;
@@ -562,7 +430,7 @@ void DirectoryScanner::accept(OpenScan scan, Book& book, const Now& now) {
 }
 
 void DirectoryScanner::fail(const Target& directory, Book& book, FileError error, const Now& now) {
-  const DirectoryKnowledge knowledge = knowledge_of(error.kind);
+  const DirectoryKnowledge knowledge = knowledge_after(error.kind);
   if (book.error != error.kind) changed_ = true;
   book.error = error.kind;
   book.listed = false;
@@ -616,156 +484,6 @@ void DirectoryScanner::know(const Target& directory, ObservedDirectory observed)
   changed_ = true;
 }
 
-// Events.
-
-std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, const Now& now) {
-  switch (notice.kind) {
-    case FileNotice::Kind::kOverflow:
-      mark_all_dirty();
-      return std::nullopt;
-    case FileNotice::Kind::kLinkDirectory:
-      return std::nullopt;
-    case FileNotice::Kind::kDirectoryGone:
-      for (const Target& served : watches_.ended(notice.watch)) {
-        const auto book = books_.find(served);
-        if (book != books_.end()) want_scan(served, book->second);
-      }
-      return std::nullopt;
-    case FileNotice::Kind::kEntry:
-    case FileNotice::Kind::kEntryDeleted:
-      break;
-  }
-  const Target* const found = watches_.find(notice.watch);
-  if (found == nullptr) return std::nullopt;
-  const Target directory = *found;
-  for (const Target& missing : watches_.waiting(directory, notice.name)) {
-    const auto waiting = books_.find(missing);
-    if (waiting == books_.end() || waiting->second.users.empty()) continue;
-    // Whoever fills a parent directory with events pays as in a directory of its own.
-    if (pay_for_event(missing, waiting->second, now)) want_scan(missing, waiting->second);
-  }
-  const auto book = books_.find(directory);
-  if (book == books_.end() || !watches_.is_watched(directory)) return std::nullopt;
-  if (!pay_for_event(directory, book->second, now)) return std::nullopt;
-  if (open_scan_ && open_scan_->directory == directory) {
-    open_scan_->changed_meanwhile.insert(notice.name);
-  }
-  if (!book->second.listed || book->second.need == Need::kScan) return std::nullopt;
-  std::optional<AppearedFile> appeared = reconcile_entry(directory, book->second, notice);
-  pay_for_walks(book->second, now);
-  return appeared;
-}
-
-bool DirectoryScanner::pay_for_event(const Target& directory, Book& book, const Now& now) {
-  const IndexedSource& payer = payer_of(book);
-  const AgentLimits& limits = config_.limits;
-  const auto bucket =
-      buckets_.try_emplace(payer.identity, limits.events_per_second, limits.event_burst);
-  const bool may_read =
-      budget_.ready_at(payer.source.namespace_name, now.monotonic) <= now.monotonic;
-  if (bucket.first->second.try_take(now.monotonic) && may_read) return true;
-  // The kernel's queue is shared: this source no longer fills it.
-  ++counters_.watches_given_up;
-  book.polled = true;
-  watches_.unwatch(directory);
-  watches_.stop_waiting(directory);
-  set_timer(directory, book, now.monotonic + kPollInterval);
-  return false;
-}
-
-std::optional<AppearedFile> DirectoryScanner::reconcile_entry(const Target& directory, Book& book,
-                                                              const FileNotice& notice) {
-  const bool wanted = is_wanted_by_any(book, notice.name);
-  if (!wanted && !book.deeper) return std::nullopt;
-  const FileExpected<FileInfo> info =
-      port_.stat(directory.root, join_path(directory.path, notice.name));
-  ObservedDirectory& observed = observed_[directory];
-  const auto known = entry_position(observed.entries, notice.name);
-  const bool is_known = known != observed.entries.end() && known->name == notice.name;
-  if (notice.kind == FileNotice::Kind::kEntryDeleted && is_known &&
-      (!info || info->id != known->info.id) && !has_other_name(observed, *known)) {
-    std::optional<InodeKey> key = inode_key(directory.root, known->info);
-    if (key) deleted_.push_back(std::move(*key));
-  }
-  if (info) return entry_found(directory, book, notice.name, *info);
-  switch (info.error().kind) {
-    case FileErrorKind::kNotFound:
-      entry_gone(directory, book, notice.name);
-      break;
-    case FileErrorKind::kPermissionDenied:
-    case FileErrorKind::kNotADirectory:
-    case FileErrorKind::kSymlinkInPath:
-    case FileErrorKind::kCrossesMount:
-    case FileErrorKind::kNameTooLong:
-    case FileErrorKind::kAlreadyExists:
-    case FileErrorKind::kNoSpace:
-    case FileErrorKind::kTooManyOpenFiles:
-    case FileErrorKind::kReadOnly:
-    case FileErrorKind::kNotOurs:
-    case FileErrorKind::kWatchLimit:
-    case FileErrorKind::kUnsupported:
-    case FileErrorKind::kIo:
-      want_scan(directory, book);
-      break;
-  }
-  return std::nullopt;
-}
-
-std::optional<AppearedFile> DirectoryScanner::entry_found(const Target& directory, Book& book,
-                                                          const std::string& name,
-                                                          const FileInfo& info) {
-  std::optional<AppearedFile> appeared;
-  if (is_wanted_by_any(book, name)) {
-    ObservedDirectory& observed = observed_[directory];
-    const auto position = entry_position(observed.entries, name);
-    const bool known = position != observed.entries.end() && position->name == name;
-    if (!known || position->info.id != info.id || position->info.kind != info.kind) {
-      if (known) {
-        position->info = info;
-      } else if (has_room(book)) {
-        observed.entries.insert(position, {name, info});
-        budget_.add_one(book.charge);
-      } else {
-        observed.truncated = true;
-        book.cut = true;
-      }
-      if (info.kind == FileKind::kRegular) {
-        appeared = AppearedFile{directory, name, info};
-      } else {
-        changed_ = true;
-      }
-    }
-  }
-  if (!book.deeper) return appeared;
-  const auto child = std::lower_bound(book.children.begin(), book.children.end(), name);
-  const bool is_child = child != book.children.end() && *child == name;
-  const bool is_directory = info.kind == FileKind::kDirectory;
-  if (is_child == is_directory) return appeared;
-  if (is_directory) {
-    book.children.insert(child, name);
-  } else {
-    book.children.erase(child);
-  }
-  changed_ = true;
-  rewalk_users_of(directory);
-  return appeared;
-}
-
-void DirectoryScanner::entry_gone(const Target& directory, Book& book, const std::string& name) {
-  ObservedDirectory& observed = observed_[directory];
-  const auto position = entry_position(observed.entries, name);
-  if (position != observed.entries.end() && position->name == name) {
-    observed.entries.erase(position);
-    budget_.take_one(book.charge);
-    changed_ = true;
-  }
-  const auto child = std::lower_bound(book.children.begin(), book.children.end(), name);
-  if (child == book.children.end() || *child != name) return;
-  book.children.erase(child);
-  changed_ = true;
-  rewalk_users_of(directory);
-}
-
 // Answers.
 
 std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
@@ -779,36 +497,18 @@ std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
     const bool own = directory.path == source.path;
     // A subdirectory that has just gone is no trouble: its parent will say so.
     if (book.error && (own || *book.error != FileErrorKind::kNotFound)) {
-      found.push_back(
-          {reason_of(*book.error), directory.path + ": " + std::string(explain(*book.error))});
+      found.push_back(cannot_be_read(directory.path, *book.error));
     }
-    if (book.blind && !book.error) {
-      found.push_back(
-          {Reason::kReadError, directory.path +
-                                   ": an entry cannot be looked at, so it is not known whether "
-                                   "it is a directory; remove it, or lower loglink/max-depth"});
-    }
+    if (book.blind && !book.error) found.push_back(has_unknown_entry(directory.path));
     const auto observed = observed_.find(directory);
     if (observed != observed_.end() && observed->second.truncated) {
-      found.push_back(
-          {Reason::kTooManyFiles,
-           directory.path + ": more than " + std::to_string(config_.limits.entries_per_scan) +
-               " entries, here or in all of its directories; the rest is not looked at; remove "
-               "old ones"});
+      found.push_back(has_too_many_files(directory.path, config_.limits.entries_per_scan));
     }
-    if (book.watch_limited) {
-      found.push_back({Reason::kWatchLimitReached,
-                       directory.path +
-                           ": too many directories are watched on the node, so new files "
-                           "are found with a delay; lower loglink/max-depth"});
-    }
+    if (book.watch_limited) found.push_back(is_not_watched(directory.path));
   }
   if (walks_[id].too_many) {
     found.push_back(
-        {Reason::kTooManySubdirectories, source.path + ": more than " +
-                                             std::to_string(config_.limits.directories_per_source) +
-                                             " directories, and the rest is not looked at; "
-                                             "lower loglink/max-depth or name them one by one"});
+        has_too_many_subdirectories(source.path, config_.limits.directories_per_source));
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return severity(a.reason) < severity(b.reason);

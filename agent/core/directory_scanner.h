@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/directory_scan.h"
+#include "agent/core/directory_trouble.h"
+#include "agent/core/directory_walk.h"
 #include "agent/core/directory_watches.h"
 #include "agent/core/file_port.h"
 #include "agent/core/inode_memory.h"
@@ -30,13 +33,8 @@ struct AppearedFile {
   FileInfo info;
 };
 
-// What is wrong with a source's directories, apart from its files.
-struct DirectoryTrouble {
-  Reason reason = Reason::kReadError;
-  std::string example;  // not sanitized
-
-  auto operator<=>(const DirectoryTrouble&) const = default;
-};
+// A directory whose source caused too many events is looked at this often, until it is quiet.
+inline constexpr Duration kDirectoryPollInterval = std::chrono::seconds(1);
 
 struct ScannerCounters {
   std::uint64_t listings = 0;
@@ -109,11 +107,6 @@ class DirectoryScanner {
   };
   using Books = std::map<Target, Book>;
 
-  struct Walk {
-    std::set<Target> directories;
-    bool too_many = false;
-  };
-
   void walk(SourceId id);
   void add_user(const Target& directory, SourceId id);
   void refresh_users(const Target& directory, Book& book);
@@ -131,24 +124,14 @@ class DirectoryScanner {
   void run_timers(const Now& now);
   void take_back_evicted();
 
-  // A directory that is being read.
-  struct OpenScan {
-    Target directory;
-    std::unique_ptr<DirectoryReader> reader;
-    FileInfo info;
-    std::vector<DirectoryEntry> entries;  // so far, sorted
-    bool truncated = false;
-    std::set<std::string> changed_meanwhile;
-  };
-
   void begin_scan(const Target& directory, Book& book, const Now& now);
   // Returns how many entries it has read.
   std::size_t continue_scan(const Now& now);
-  void finish_scan(OpenScan scan, const Now& now);
+  void finish_scan(DirectoryScan scan, const Now& now);
   void check(const Target& directory, Book& book, const Now& now);
   void ensure_watch(const Target& directory, Book& book);
   void wait_for(const Target& directory, Book& book);
-  void accept(OpenScan scan, Book& book, const Now& now);
+  void accept(DirectoryScan& scan, Book& book, const Now& now);
   void fail(const Target& directory, Book& book, FileError error, const Now& now);
   void know(const Target& directory, ObservedDirectory observed);
   [[nodiscard]] bool is_wanted_by_any(const Book& book, std::string_view name) const;
@@ -165,12 +148,12 @@ class DirectoryScanner {
   DirectoryWatches watches_;
   ObservedDirectories observed_;
   Books books_;
-  std::vector<Walk> walks_;                     // by SourceId
+  std::vector<DirectoryWalk> walks_;            // by SourceId
   std::map<std::string, TokenBucket> buckets_;  // by source identity
   ScanBudget budget_;
   std::size_t walked_ = 0;  // directories in walks that nobody has paid for yet
   std::set<std::string> usable_roots_;
-  std::optional<OpenScan> open_scan_;
+  std::optional<DirectoryScan> open_scan_;
   std::deque<Target> scans_;
   std::deque<Target> checks_;
   std::set<std::pair<MonotonicTime, Target>> timers_;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -34,6 +35,9 @@ enum class FileErrorKind {
   kUnsupported,       // ENOSYS, EOPNOTSUPP
   kIo,                // EIO, ESTALE and everything else
 };
+
+// "permission denied", for logs and conditions.
+std::string_view describe(FileErrorKind kind);
 
 struct FileError {
   FileErrorKind kind = FileErrorKind::kIo;

@@ -1,0 +1,140 @@
+// What an Agent says of itself: status, readiness, refusals, and what is linked to what.
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/agent.h"
+#include "lib/base/text.h"
+#include "lib/model/link_name.h"
+#include "lib/model/names.h"
+#include "lib/model/path.h"
+
+namespace loglink {
+namespace {
+
+Reason condition_reason(FileErrorKind kind) {
+  if (kind == FileErrorKind::kNoSpace) return Reason::kDiskFull;
+  if (kind == FileErrorKind::kPermissionDenied || kind == FileErrorKind::kReadOnly) {
+    return Reason::kPermissionDenied;
+  }
+  return Reason::kReadError;
+}
+
+}  // namespace
+
+std::optional<Agent::Blocker> Agent::blocker() const {
+  if (links_error_) {
+    return Blocker{std::string(to_string(condition_reason(*links_error_))),
+                   "the link directory cannot be read: " + std::string(describe(*links_error_))};
+  }
+  if (!links_known_) {
+    return Blocker{std::string(names::kReasonStarting), "the link directory has not been read yet"};
+  }
+  for (const auto& [name, state] : roots_) {
+    const bool unsafe = state == RootState::kUnsafe || unsafe_readings_.at(name) > 0;
+    if (unsafe) {
+      return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
+                     "root " + name + " is not mounted nosymfollow and read-only"};
+    }
+  }
+  for (const IndexedSource& each : sources_->sources()) {
+    if (options_.config.link_mode == LinkMode::kDirect || each.refusal) continue;
+    const auto root = roots_.find(each.source.root);
+    if (root == roots_.end() || root->second != RootState::kAbsent) continue;
+    return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
+                   "root " + each.source.root + " has no safe mount on this node"};
+  }
+  if (apply_error_) {
+    return Blocker{std::string(to_string(condition_reason(*apply_error_))),
+                   "the link directory cannot be changed: " + std::string(describe(*apply_error_))};
+  }
+  return std::nullopt;
+}
+
+StatusInput Agent::status_input() const {
+  return {*sources_, outcomes_,   [this](SourceId id) { return scanner_.troubles(id); },
+          roots_,    link_count_, planned_generation_};
+}
+
+NodeLinkSetStatus Agent::status(const Now& now) {
+  NodeLinkSetStatus status;
+  if (status_before_) {
+    status = *status_before_;
+  } else {
+    status = build_status(status_input());
+  }
+  const std::int64_t generation = status.observed_generation;
+  const std::optional<Blocker> blocked = blocker();
+  Condition ready{std::string(names::kConditionReady),
+                  "True",
+                  std::string(names::kReasonReady),
+                  "",
+                  generation,
+                  {}};
+  if (options_.config.link_mode == LinkMode::kDirect) {
+    ready.reason = names::kReasonDirectMode;
+    ready.message = "links point at host paths, without protection against swapped files";
+  }
+  if (blocked) {
+    ready.status = "False";
+    ready.reason = blocked->reason;
+    ready.message = blocked->message;
+  }
+  set_condition(conditions_, std::move(ready), now.wall);
+  const auto set_or_clear = [&](bool is_so, Reason reason, std::string message) {
+    const std::string type(to_string(reason));
+    if (is_so) {
+      set_condition(conditions_, {type, "True", type, std::move(message), generation, {}},
+                    now.wall);
+    } else {
+      clear_condition(conditions_, type);
+    }
+  };
+  set_or_clear(no_birth_time_, Reason::kNoBirthTime,
+               "a file system keeps no birth times: rotated files may be linked again");
+  set_or_clear(equal_inodes_, Reason::kEqualInodes,
+               "two linked files have one inode number on different devices: collectors that know "
+               "files by inode alone confuse them");
+  status.conditions = conditions_;
+  return status;
+}
+
+std::map<Reason, int> Agent::refusals() const {
+  std::map<Reason, int> counts;
+  const StatusInput input = status_input();
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
+    for (const SourceTrouble& trouble : troubles_of(input, id)) {
+      counts[trouble.reason] += std::max(1, trouble.refused);
+    }
+  }
+  return counts;
+}
+
+std::vector<std::string> Agent::explain() const {
+  std::vector<std::string> lines;
+  const StatusInput input = status_input();
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
+    const Source& source = sources_->at(id).source;
+    lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
+                    source.root + ":" + source.path + (source.withdrawn() ? " (withdrawn)" : ""));
+    for (const SourceTrouble& trouble : troubles_of(input, id)) {
+      lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
+    }
+    for (const auto& [name, entry] : links_.links()) {
+      const std::optional<Target> target = spelling_.parse(entry.target);
+      if (!entry.is_link || !target || target->root != source.root) continue;
+      const std::string directory(parent_path(target->path));
+      if (!path_contains(source.path, directory)) continue;
+      const bool plain = source.plain_names && directory == source.path;
+      const LinkName wanted = link_name(
+          source.naming,
+          {source.namespace_name, source.pod, source.container, source.root, target->path, plain});
+      if (wanted.text != name) continue;
+      lines.push_back("  " + path_below(source.path, target->path) + ": " + name + " -> " +
+                      entry.target);
+    }
+  }
+  for (std::string& line : lines) line = sanitize(line, 4096);
+  return lines;
+}
+
+}  // namespace loglink
