@@ -190,8 +190,10 @@ Answer answer(const AnswerInput& input) {
   } else if (standing.accepted > 0) {
     if (auto told = agent_trouble(*standing.entry, input.pod->resolution)) {
       none_left = !standing.limited && agent_refuses_all(standing, told->trouble);
-      // Fewer troubles than directories: one of them is there, if only without files.
+      // Fewer troubles than directories, or a refused file: one of them is there, if only without
+      // links.
       pending = told->trouble.rank == Rank::kMissing && standing.entry->links == 0 &&
+                standing.entry->refused == 0 &&
                 (standing.entry->message.empty() || told->others + 1 >= standing.accepted);
       others = told->others;
       troubles.push_back(std::move(told->trouble));

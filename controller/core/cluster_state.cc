@@ -266,6 +266,7 @@ Dirty ClusterState::delete_object(const std::string& name) {
   NodeState* node = find_node(name);
   if (node == nullptr) return {};
   forget_generations(*node);
+  if (node->object) node->gone_uid = node->object->uid;
   node->object.reset();
   node->held_back.reset();
   node->vain_write.reset();
@@ -275,6 +276,8 @@ Dirty ClusterState::delete_object(const std::string& name) {
 Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
   const std::string name = object.name;
   NodeState& node = nodes_[name];
+  // Its deletion has overtaken the answer. Taken for the node's object, it would stay for ever.
+  if (!object.uid.empty() && object.uid == node.gone_uid) return {{name}, {name}};
   node.answer_trusted_until = now + kAnswerTrust;
   const bool watch_is_ahead =
       node.object && node.object->uid == object.uid && node.object->generation >= object.generation;

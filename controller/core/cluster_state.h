@@ -40,6 +40,8 @@ struct NodeState {
   // proves wrong (a conflict) or has not been confirmed in time.
   std::optional<NodeLinkSet> held_back;
   MonotonicTime answer_trusted_until{};
+  // Of the object that went last: an answer about it that was still on its way is no news.
+  std::string gone_uid;
 
   bool looked_at = false;                  // desired and left_out are known
   std::optional<NodeLinkSetSpec> desired;  // only while it differs from the object's spec

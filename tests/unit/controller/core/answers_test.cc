@@ -217,6 +217,10 @@ TEST(AnswerWord, PendingWhileNoDirectoryExists) {
   // One of two exists, and has no file yet.
   EXPECT_EQ(World(two_directories()).agent_says(0, "DirectoryNotFound", "v/a").word(),
             StatusWord::kLinked);
+  // One of two exists, and its one file is another pod's: counted as a trouble, not as a directory.
+  EXPECT_EQ(
+      World(two_directories()).agent_says(0, "DirectoryNotFound", "v/a; and 1 more", 1).word(),
+      StatusWord::kLinked);
   // One of two exists and has links.
   const World other =
       World(two_directories()).agent_says(3, "DirectoryNotFound", "it does not exist");

@@ -175,6 +175,20 @@ TEST(ClusterStateTest, AnAnswerOlderThanTheWatchIsNotTaken) {
   EXPECT_EQ(state.nodes().at("node-a").object->status.links, 7);
 }
 
+TEST(ClusterStateTest, AnAnswerThatItsObjectsDeletionHasOvertakenIsNotTaken) {
+  ClusterState state{ControllerConfig{}};
+  NodeLinkSet object = object_of("node-a", 1);
+  object.uid = "first";
+  state.upsert_object(object, kNow);
+  state.delete_object("node-a");
+  object.generation = 2;
+  state.adopt_written(object, kNow);
+  EXPECT_FALSE(state.nodes().at("node-a").object.has_value());
+  object.uid = "second";
+  state.adopt_written(object, kNow);
+  EXPECT_TRUE(state.nodes().at("node-a").object.has_value());
+}
+
 TEST(ClusterStateTest, NodesThatAreOfNoUseAreForgotten) {
   ClusterState state{ControllerConfig{}};
   state.upsert_pod(simple_pod());
