@@ -124,7 +124,9 @@ class FilePort {
   virtual ~FilePort() = default;
 
   // Roots are named; the implementation maps names to host directories from the configuration.
-  // Re-opens by path at each call: a kept descriptor goes on showing the old mount.
+  // Re-opens by path at each call: a kept descriptor goes on showing the old mount. Until the next
+  // call the other verbs see the root as it was found: one that vanishes meanwhile never makes
+  // what is in it seem missing.
   virtual RootState check_root(const std::string& root) = 0;
   // The text that a link's target starts with, for a file of that root: "<dir>/" (safe root or, in
   // direct mode, the host path).

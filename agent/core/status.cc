@@ -153,6 +153,8 @@ NodeLinkSetStatus build_status(const StatusInput& input) {
     pod.pod = key.pod;
     pod.uid = key.uid;
     if (id < input.outcomes.size()) pod.links += input.outcomes[id].links;
+    // Nobody asks for it any more: its links are told as long as they are there, not its troubles.
+    if (source.withdrawn()) continue;
     for (SourceTrouble& trouble : troubles_of(input, id)) {
       pod.refused += trouble.refused;
       troubles[key].push_back(std::move(trouble));

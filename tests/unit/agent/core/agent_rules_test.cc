@@ -657,6 +657,15 @@ TEST_F(AgentRules, ADryRunChangesNothing) {
   EXPECT_THAT(describe(world.agent().pending()[0]), HasSubstr("make " + a_link + " -> "));
 }
 
+TEST_F(AgentRules, TroublesOfAWithdrawnDirectoryAreNotThePodsAnyMore) {
+  world.files.make_directory(kApps, "new");
+  const Source old = host_source("web-0", "old");
+  world.desire({withdrawn(old, world.now.wall + 5min), host_source("web-0", "new")});
+  EXPECT_EQ(world.reason("web-0"), "");
+  world.desire({old, host_source("web-0", "new")});
+  EXPECT_EQ(world.reason("web-0"), "DirectoryNotFound");
+}
+
 // A tenant's large directory is read in pieces, and what happens meanwhile is not lost.
 TEST_F(AgentRules, WhileALargeDirectoryIsReadOthersFilesAreLinkedAndItsOwnChangesAreSeen) {
   constexpr int kFiles = 3500;
