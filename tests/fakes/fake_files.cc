@@ -270,6 +270,7 @@ RootState FakeFiles::check_root(const std::string& root) {
   if (injected(FileVerb::kCheckRoot)) return RootState::kAbsent;
   const auto found = roots_.find(root);
   if (found == roots_.end()) return RootState::kAbsent;
+  found->second.checked = found->second.state;
   return found->second.state;
 }
 
@@ -288,9 +289,7 @@ std::vector<std::string> FakeFiles::owned_prefixes() const {
 FileExpected<std::shared_ptr<FakeFiles::Node>> FakeFiles::resolve(const std::string& root,
                                                                   const std::string& path) const {
   const auto found = roots_.find(root);
-  if (found == roots_.end() || found->second.state == RootState::kAbsent) {
-    return error(FileErrorKind::kNotFound);
-  }
+  if (found == roots_.end()) return error(FileErrorKind::kNotFound);
   if (!path.empty() && path.front() == '/') return error(FileErrorKind::kCrossesMount);
   std::shared_ptr<Node> here = found->second.top;
   for (const std::string& part : components(path)) {
@@ -307,9 +306,25 @@ FileExpected<std::shared_ptr<FakeFiles::Node>> FakeFiles::resolve(const std::str
   return here;
 }
 
+FileExpected<std::shared_ptr<FakeFiles::Node>> FakeFiles::resolve_for_port(
+    const std::string& root, const std::string& path) const {
+  const auto found = roots_.find(root);
+  if (found != roots_.end() && found->second.checked == RootState::kAbsent) {
+    return error(FileErrorKind::kNotFound);
+  }
+  return resolve(root, path);
+}
+
+FileExpected<FileInfo> FakeFiles::inspect(const std::string& root, const std::string& path) const {
+  const auto node = resolve(root, path);
+  if (!node) return tl::unexpected(node.error());
+  if (!(*node)->askable) return error(FileErrorKind::kIo);
+  return (*node)->info;
+}
+
 FileExpected<FileInfo> FakeFiles::stat(const std::string& root, const std::string& path) {
   if (const auto fault = injected(FileVerb::kStat)) return tl::unexpected(*fault);
-  const auto node = resolve(root, path);
+  const auto node = resolve_for_port(root, path);
   if (!node) return tl::unexpected(node.error());
   if (!(*node)->askable) return error(FileErrorKind::kIo);
   return (*node)->info;
@@ -338,7 +353,7 @@ class FakeFiles::Reader final : public DirectoryReader {
 FileExpected<OpenDirectory> FakeFiles::open_directory(const std::string& root,
                                                       const std::string& path) {
   if (const auto fault = injected(FileVerb::kOpenDirectory)) return tl::unexpected(*fault);
-  const auto node = resolve(root, path);
+  const auto node = resolve_for_port(root, path);
   if (!node) return tl::unexpected(node.error());
   if ((*node)->info.kind != FileKind::kDirectory) return error(FileErrorKind::kNotADirectory);
   if (!(*node)->readable) return error(FileErrorKind::kPermissionDenied);
@@ -417,7 +432,7 @@ FileExpected<std::int64_t> FakeFiles::link_directory_version() {
 
 FileExpected<std::uint64_t> FakeFiles::watch(const std::string& root, const std::string& path) {
   if (const auto fault = injected(FileVerb::kWatch)) return tl::unexpected(*fault);
-  const auto node = resolve(root, path);
+  const auto node = resolve_for_port(root, path);
   if (!node) return tl::unexpected(node.error());
   if ((*node)->info.kind != FileKind::kDirectory) return error(FileErrorKind::kNotADirectory);
   if (!(*node)->readable) return error(FileErrorKind::kPermissionDenied);

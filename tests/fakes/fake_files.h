@@ -43,7 +43,15 @@ class FakeFiles final : public FilePort {
 
   // The world, as an administrator has it.
   void add_root(const std::string& root);
+  // As in a real node, a root that was usable when it was last checked goes on showing what is in
+  // it until it is checked again.
   void set_root_state(const std::string& root, RootState state);
+  [[nodiscard]] RootState root_state(const std::string& root) const {
+    return roots_.at(root).state;
+  }
+  // What stat() says when nothing fails, whatever the root's state.
+  [[nodiscard]] FileExpected<FileInfo> inspect(const std::string& root,
+                                               const std::string& path) const;
   void set_birth_times(const std::string& root, bool kept);
   void set_device(const std::string& root, std::uint64_t device);
   void set_target_prefix(const std::string& root, std::string prefix);
@@ -133,6 +141,7 @@ class FakeFiles final : public FilePort {
   struct RootDirectory {
     std::shared_ptr<Node> top;
     RootState state = RootState::kUsable;
+    RootState checked = RootState::kUsable;  // by the last check_root()
     bool birth_times = true;
     std::uint64_t device = 1;
     std::string prefix;
@@ -148,6 +157,8 @@ class FakeFiles final : public FilePort {
   void put(const std::string& root, const std::string& path, std::shared_ptr<Node> node);
   [[nodiscard]] FileExpected<std::shared_ptr<Node>> resolve(const std::string& root,
                                                             const std::string& path) const;
+  [[nodiscard]] FileExpected<std::shared_ptr<Node>> resolve_for_port(const std::string& root,
+                                                                     const std::string& path) const;
   std::optional<FileError> injected(FileVerb verb);
   void change_links(const std::string& name);
   void touch(Node& node) const;

@@ -1,6 +1,7 @@
 #include "tests/sim/node_checker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace loglink::sim {
 namespace {
@@ -34,14 +35,19 @@ void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
     }
   }
   desired_ = desired;
+  std::map<Source, MonotonicTime> withdrawn_before = std::exchange(withdrawn_since_, {});
+  for (const Source& source : desired_->spec.sources) {
+    if (!source.withdrawn()) continue;
+    const auto before = withdrawn_before.find(identity(source));
+    withdrawn_since_[identity(source)] = before == withdrawn_before.end() ? now : before->second;
+  }
   for (const Source& source : desired_->spec.sources) observed_.insert(identity(source));
 }
 
 std::optional<FileKind> NodeChecker::kind_of(const std::string& target) const {
   TargetText parsed;
   if (!parse_target(target, parsed)) return std::nullopt;
-  if (files_.check_root(parsed.root) != RootState::kUsable) return std::nullopt;
-  const auto info = files_.stat(parsed.root, parsed.path);
+  const auto info = files_.inspect(parsed.root, parsed.path);
   if (info) return info->kind;
   if (info.error().kind == FileErrorKind::kPermissionDenied) return std::nullopt;
   return FileKind::kUnknown;  // nothing is there
@@ -64,7 +70,7 @@ void NodeChecker::note_target(const std::string& target) {
   if (!regular) return;
   TargetText parsed;
   parse_target(target, parsed);
-  const auto info = files_.stat(parsed.root, parsed.path);
+  const auto info = files_.inspect(parsed.root, parsed.path);
   linked_[{info->id, info->birth_ns.value_or(0)}].insert(target);
 }
 
@@ -114,6 +120,15 @@ bool NodeChecker::may_seem_gone(const std::string& target, Duration grace) const
   return !found->second.regular || now - found->second.regular_since < kSeenWithin;
 }
 
+// A link that several sources had goes with the withdrawn one that is still in the set, even if
+// another of them was changed meanwhile.
+bool NodeChecker::has_lingered(const std::string& name, const std::string& target) const {
+  const MonotonicTime now = clock_.now().monotonic;
+  return std::any_of(withdrawn_since_.begin(), withdrawn_since_.end(), [&](const auto& each) {
+    return now - each.second >= config_.linger && covers(each.first, name, target);
+  });
+}
+
 // S5, and the linger: when a link of ours may go.
 void NodeChecker::check_gone(const std::string& name, const std::string& target, bool replaced) {
   if (kind_of(target) == FileKind::kFifo) return;
@@ -130,10 +145,14 @@ void NodeChecker::check_gone(const std::string& name, const std::string& target,
   if (replaced) grace = Duration(0);
   if (may_seem_gone(target, grace)) return;
   if (live) return complain("S5 a wanted link is taken away", name, target);
+  if (has_lingered(name, target)) return;
   const MonotonicTime now = clock_.now().monotonic;
   for (const auto& [source, since] : last_live_) {
     if (covers(source, name, target) && now - since < config_.linger) {
-      complain("S5 a link goes before its linger is over", name, target);
+      const auto after = std::chrono::duration_cast<std::chrono::milliseconds>(now - since);
+      complain("S5 a link goes " + std::to_string(after.count()) + " ms after " + source.root +
+                   ":" + source.path + " was live" + (replaced ? ", re-pointed" : ""),
+               name, target);
     }
   }
 }

@@ -26,7 +26,7 @@ class NodeChecker {
   // All outlive this; `clock` is the node's. `complain` is called with each violation.
   NodeChecker(const FakeFiles& files, const Clock& clock, const AgentConfig& config,
               const PodRegistry& pods, std::function<void(std::string)> complain)
-      : files_(const_cast<FakeFiles&>(files)),  // its readers count their calls
+      : files_(files),
         clock_(clock),
         config_(config),
         pods_(pods),
@@ -74,19 +74,21 @@ class NodeChecker {
   void check_new(const std::string& name, const std::string& target);
   void check_gone(const std::string& name, const std::string& target, bool replaced);
   void check_limits(const std::string& name, const std::string& target);
+  [[nodiscard]] bool has_lingered(const std::string& name, const std::string& target) const;
   [[nodiscard]] bool may_seem_gone(const std::string& target, Duration grace) const;
   void complain(const std::string& rule, const std::string& name, const std::string& target) {
     complain_(rule + ": " + name + " -> " + target);
   }
 
-  FakeFiles& files_;
+  const FakeFiles& files_;
   const Clock& clock_;
   const AgentConfig& config_;
   const PodRegistry& pods_;
   std::function<void(std::string)> complain_;
 
   std::optional<NodeLinkSet> desired_;
-  std::map<Source, MonotonicTime> last_live_;  // observed sources without their times
+  std::map<Source, MonotonicTime> last_live_;        // observed sources without their times
+  std::map<Source, MonotonicTime> withdrawn_since_;  // of the present set
   std::set<Source> observed_;
   std::map<std::string, LinkEntry> foreign_;
   std::map<std::string, TargetHistory> targets_;

@@ -17,6 +17,9 @@ using std::chrono::seconds;
 constexpr Duration kConvergeWithin = minutes(15);
 // After that, counts and withdrawn sources are still tidied up; then nothing is written.
 constexpr Duration kTidyWithin = minutes(3);
+// An agent goes by the last set that it knew until its object has been away for 5 minutes; then
+// its links linger.
+constexpr Duration kForgetWithin = minutes(8);
 constexpr Duration kStillFor = minutes(1);
 
 class Schedule {
@@ -47,6 +50,8 @@ class Schedule {
   }
 
   [[nodiscard]] std::string history() const { return world_.history(); }
+  [[nodiscard]] std::string last_actions() const { return world_.last_actions(); }
+  std::string state() { return world_.state(); }
   std::uint64_t fingerprint() {
     return world_.dice.next() ^
            static_cast<std::uint64_t>(world_.now().monotonic.since_epoch.count()) ^
@@ -204,7 +209,7 @@ class Schedule {
       case 5:
         return remove_a_link(node);
       case 6: {
-        const bool absent = node.files.check_root(kAppsRoot) == RootState::kUsable;
+        const bool absent = node.files.root_state(kAppsRoot) == RootState::kUsable;
         world_.note("root apps of " + node.name + (absent ? " vanishes" : " is back"));
         const RootState state = absent ? RootState::kAbsent : RootState::kUsable;
         return world_.change_files(
@@ -270,7 +275,10 @@ class Schedule {
   }
 
   void be_still() {
-    world_.run(kTidyWithin);
+    const bool all_have_objects =
+        std::all_of(world_.nodes.begin(), world_.nodes.end(),
+                    [&](const auto& node) { return world_.has_object(*node); });
+    world_.run(all_have_objects ? kTidyWithin : kForgetWithin);
     restart_what_is_down();
     const std::uint64_t asked = world_.writes_asked;
     std::uint64_t changes = 0;
@@ -299,6 +307,8 @@ ScheduleResult run_schedule(std::uint64_t seed, int steps) {
   } catch (const Violation& violation) {
     result.violation = violation.what;
     result.history = schedule.history();
+    result.last_actions = schedule.last_actions();
+    result.state = schedule.state();
   }
   result.fingerprint = schedule.fingerprint();
   return result;
@@ -306,8 +316,9 @@ ScheduleResult run_schedule(std::uint64_t seed, int steps) {
 
 std::string describe(const ScheduleResult& result, int steps) {
   return "seed " + std::to_string(result.seed) + ", after " + std::to_string(result.steps) +
-         " steps: " + result.violation + "\n" + result.history + "run again: loglink-sim --seed " +
-         std::to_string(result.seed) + " --steps " + std::to_string(steps) + "\n";
+         " steps: " + result.violation + "\n" + result.history + result.state +
+         "run again: loglink-sim --seed " + std::to_string(result.seed) + " --steps " +
+         std::to_string(steps) + "\n";
 }
 
 }  // namespace loglink::sim

@@ -10,7 +10,9 @@ namespace loglink::sim {
 struct ScheduleResult {
   std::uint64_t seed = 0;
   std::string violation;  // "": all is well
-  std::string history;    // the last actions before it
+  std::string history;    // all actions before it
+  std::string last_actions;
+  std::string state;  // of the nodes: what is there, and what their agents say
   int steps = 0;
   std::uint64_t fingerprint = 0;  // of how far chance and time have come
 };

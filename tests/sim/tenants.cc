@@ -185,7 +185,7 @@ void Tenants::finish() {
 
 void Tenants::file_appears(Node& node, const std::string& root, const std::string& path) {
   if (node.files.exists(root, path)) {
-    const auto info = node.files.stat(root, path);
+    const auto info = node.files.inspect(root, path);
     if (!info || info->kind != FileKind::kRegular) return;
     if (world_.dice.below(2) == 0) {
       world_.note(node.name + " append " + path);
@@ -202,7 +202,7 @@ void Tenants::file_appears(Node& node, const std::string& root, const std::strin
 
 void Tenants::file_is_replaced(Node& node, const std::string& root, const std::string& path) {
   const bool there = node.files.exists(root, path);
-  const auto info = node.files.stat(root, path);
+  const auto info = node.files.inspect(root, path);
   const std::uint64_t kind = world_.dice.below(6);
   world_.note(node.name + " replace " + path + " by kind " + std::to_string(kind));
   world_.change_files(node, [&](FakeFiles& files) {
@@ -227,11 +227,12 @@ void Tenants::file_is_replaced(Node& node, const std::string& root, const std::s
 }
 
 void Tenants::file_is_rotated(Node& node, const std::string& root, const std::string& path) {
-  const auto info = node.files.stat(root, path);
+  const auto info = node.files.inspect(root, path);
   if (!info || info->kind != FileKind::kRegular) return;
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   const std::string to = directory + kFiles[world_.dice.below(kFiles.size())];
-  if (to == path || node.files.stat(root, to).value_or(FileInfo{}).kind == FileKind::kDirectory) {
+  if (to == path ||
+      node.files.inspect(root, to).value_or(FileInfo{}).kind == FileKind::kDirectory) {
     return;
   }
   const std::uint64_t kind = world_.dice.below(4);
@@ -258,7 +259,7 @@ void Tenants::change_a_file() {
   if (world_.dice.below(4) == 0) directory += "/sub";
   const std::string path = directory + "/" + kFiles[world_.dice.below(kFiles.size())];
   // A parent that is no directory is in the way of everything.
-  const auto parent = node.files.stat(one.root, directory);
+  const auto parent = node.files.inspect(one.root, directory);
   if (!parent && parent.error().kind != FileErrorKind::kNotFound) return;
   if (parent && parent->kind != FileKind::kDirectory) return;
   switch (world_.dice.below(10)) {

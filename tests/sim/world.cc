@@ -10,7 +10,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::size_t kHistory = 30;
+constexpr std::size_t kLastActions = 30;
 constexpr std::size_t kOrphans = 8;
 
 fakes::FakeKubeOptions kube_options(std::uint64_t seed, const Now& now) {
@@ -110,12 +110,41 @@ void World::note(const std::string& action) {
   const auto passed =
       std::chrono::duration_cast<std::chrono::milliseconds>(now_.monotonic.since_epoch - hours(1));
   history_.push_back(std::to_string(passed.count()) + " ms: " + action);
-  if (history_.size() > kHistory) history_.pop_front();
 }
 
-std::string World::history() const {
+namespace {
+
+std::string to_text(const std::vector<std::string>& lines, std::size_t from) {
   std::string text;
-  for (const std::string& line : history_) text += "  " + line + "\n";
+  for (std::size_t i = from; i < lines.size(); ++i) text += "  " + lines[i] + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string World::history() const { return to_text(history_, 0); }
+
+std::string World::last_actions() const {
+  return to_text(history_, history_.size() - std::min(history_.size(), kLastActions));
+}
+
+std::string World::state() {
+  std::string text = "lease " + object(kLeasePath).dump() + "\n";
+  for (const auto& node : nodes) {
+    text += node->name + (node->agent ? "\n" : ", without an agent\n");
+    const std::string path = std::string(kSetsPath) + "/" + node->name;
+    text += "  object " + object(path).dump() + "\n";
+    if (node->agent && node->agent->agent().desired()) {
+      const NodeLinkSet& desired = *node->agent->agent().desired();
+      text +=
+          "  observed " + desired.uid + " generation " + std::to_string(desired.generation) + "\n";
+    }
+    for (const auto& [name, entry] : node->files.link_directory()) {
+      text += "  has " + name + " -> " + entry.target + "\n";
+    }
+    if (!node->agent) continue;
+    for (const std::string& line : node->agent->agent().explain()) text += "  " + line + "\n";
+  }
   return text;
 }
 
@@ -279,6 +308,10 @@ fakes::FakeResponse World::request(const std::string& method, const std::string&
 json World::object(const std::string& path) {
   const std::string text = kube_->server().object(path);
   return text.empty() ? json() : json::parse(text);
+}
+
+bool World::has_object(const Node& node) {
+  return !kube_->server().object(std::string(kSetsPath) + "/" + node.name).empty();
 }
 
 void World::make_node(const std::string& name) {

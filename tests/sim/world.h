@@ -3,7 +3,6 @@
 // who runs next, what fails and what is lost comes from the seed.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -81,6 +80,7 @@ class World {
                               const nlohmann::json& body = nullptr,
                               const std::string& type = "application/json");
   nlohmann::json object(const std::string& path);
+  bool has_object(const Node& node);
   void make_node(const std::string& name);
 
   // --- files of a node by others than its agent; tells the checker ---
@@ -94,8 +94,11 @@ class World {
   void check_foreign();
   void complain(const std::string& what) { throw Violation{what}; }
   void note(const std::string& action);
-  // The last 30 actions.
+  // All actions so far, or the last 30.
   [[nodiscard]] std::string history() const;
+  [[nodiscard]] std::string last_actions() const;
+  // Of the nodes, for a person who looks for a bug.
+  [[nodiscard]] std::string state();
 
   SeededRandom dice;
   fakes::SimKube& kube() { return *kube_; }
@@ -121,7 +124,7 @@ class World {
   std::unique_ptr<fakes::SimKube> kube_;
   // Of processes that died: their requests are still on the way.
   std::vector<std::unique_ptr<SimApi>> orphans_;
-  std::deque<std::string> history_;
+  std::vector<std::string> history_;
 };
 
 inline constexpr const char* kSetsPath = "/apis/loglink.io/v1alpha1/nodelinksets";
