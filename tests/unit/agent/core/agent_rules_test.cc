@@ -661,8 +661,10 @@ TEST_F(AgentRules, TroublesOfAWithdrawnDirectoryAreNotThePodsAnyMore) {
   world.files.make_directory(kApps, "new");
   const Source old = host_source("web-0", "old");
   world.desire({withdrawn(old, world.now.wall + 5min), host_source("web-0", "new")});
+  world.settle();
   EXPECT_EQ(world.reason("web-0"), "");
   world.desire({old, host_source("web-0", "new")});
+  world.settle();
   EXPECT_EQ(world.reason("web-0"), "DirectoryNotFound");
 }
 
