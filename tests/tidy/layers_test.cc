@@ -56,6 +56,7 @@ const std::vector<Fence>& fences() {
   const std::set<std::string> mains = {"agent/main", "controller/main"};
   static const std::vector<Fence> kFences = {
       {std::regex("simdjson.*|nlohmann/.*"), {"lib/codec", "lib/io"}, "a JSON library"},
+      {std::regex("protozero/.*"), {"lib/codec"}, "a protobuf library"},
       {std::regex("yaml-cpp/.*"), {"lib/codec", "lib/io"}, "yaml-cpp"},
       {std::regex("boost/.*"), {"lib/io"}, "Boost"},
       {std::regex("cpprest/.*|pplx/.*"), {"lib/io"}, "cpprestsdk"},
