@@ -21,6 +21,7 @@ namespace loglink {
 // search is the one thing that is done with every byte of every pod of the cluster.
 inline bool object_concerns_us(std::string_view bytes) {
   static constexpr std::array<std::string_view, 2> kMarks = {"loglink", "kubernetes.io/config."};
+  if (bytes.empty()) return false;  // memmem() may not have a null pointer
   return std::any_of(kMarks.begin(), kMarks.end(), [bytes](std::string_view mark) {
     return ::memmem(bytes.data(), bytes.size(), mark.data(), mark.size()) != nullptr;
   });
