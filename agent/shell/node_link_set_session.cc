@@ -238,9 +238,15 @@ void NodeLinkSetSession::write_answered(const NodeLinkSetStatus& sent, const Una
   if (!result) {
     ++counters_.status_writes[std::string(to_string(result.error().kind))];
     pacer_.forget();
+    if (result.error().kind == KubeErrorKind::kNotFound) {
+      // Its DELETE event may have come before the answer to our last write, which brought it back:
+      // nothing else tells us again that it is gone.
+      missed(now);
+      return;
+    }
     switch (reaction(result.error().kind, RequestUse::kUnary)) {
       case Reaction::kRequeue:
-        // Somebody else has changed the object, or it is gone: look again, then write.
+        // Somebody else has changed the object: look again, then write.
         read_at_ = now.monotonic;
         break;
       case Reaction::kResume:

@@ -239,6 +239,21 @@ TEST_F(AgentLoopTest, OnlyANotFoundThatLastsEmptiesTheSet) {
   EXPECT_THAT(links(), IsEmpty());
 }
 
+// The deletion overtakes the answer to a write, which then seems to show the object again.
+TEST_F(AgentLoopTest, AnObjectWhoseDeletionOvertookAnAnswerIsFoundToBeGone) {
+  deliver(object_json(10, 3));
+  transport_.send_line(event("DELETED", object_json(12, 3)));
+  run_for(milliseconds(100));
+  client_.answer_ok(object_json(11, 3));
+  for (int i = 0; i < 40; ++i) {
+    run_for(seconds(30));
+    if (i == 0) files_.write_file(kRoot, kDirectory + "/b.log", 1);
+    while (client_.waiting() > 0) client_.answer_error(KubeErrorKind::kNotFound);
+  }
+  EXPECT_TRUE(loop_->session()->confirmed_absent());
+  EXPECT_THAT(links(), IsEmpty());
+}
+
 // A proxy that mixes up its answers: links of another node's pods must not appear here.
 TEST_F(AgentLoopTest, AnAnswerAboutAnotherObjectIsNotBelieved) {
   deliver("");
