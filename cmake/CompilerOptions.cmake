@@ -9,10 +9,11 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # The same sources in another checkout hit the same cache entry.
+  # The same sources in another checkout hit the same cache entry; a miss costs no preprocessing.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=time_macros ${CCACHE})
+      CCACHE_DEPEND=1
+      CCACHE_SLOPPINESS=time_macros,pch_defines ${CCACHE})
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
@@ -26,7 +27,10 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 if(LOGLINK_SANITIZE MATCHES "thread")
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")  # else each TLS handshake takes a second
 endif()
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Everything ends in a program, so that all sources take the same option and may share precompiled
+# headers (CMAKE_POSITION_INDEPENDENT_CODE would be -fPIC for libraries).
+add_compile_options(-fPIE)
+add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 add_link_options(-Wl,-z,relro,-z,now)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
