@@ -99,8 +99,8 @@ build() {
   exec {lock}<&-
 }
 
-# run_tests <preset> [ctest arguments...]: prints failures in full, then one line "N passed, N failed"
-# that counts test cases. Returns 1 when one failed.
+# run_tests <preset> [ctest arguments...]: prints failures in full, the names of tests that were skipped
+# (a test that needs root says so), then one line "N passed, N failed" that counts test cases. Returns 1 when one failed.
 run_tests() {
   local preset=$1 results status=0
   shift
@@ -117,6 +117,8 @@ run_tests() {
   total=$((total + programs - $(find "$results" -name '*.json' | wc -l)))
   if ((status && failed == 0)); then failed=1; fi
   if ((total == 0)); then failed=1 total=1; fi
+  cat "$results"/*.json 2>/dev/null |
+    jq -r '.testsuites[]?.testsuite[]? | select(.result == "SKIPPED") | "skipped: \(.classname).\(.name)"'
   printf '%d passed, %d failed\n' $((total - failed)) "$failed"
   ((failed == 0))
 }

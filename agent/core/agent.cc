@@ -279,6 +279,11 @@ void Agent::relist_links(const Now& now) {
   LinkTable fresh;
   fresh.assign(std::move(*listed));
   if (!links_known_ || fresh.links() != links_.links()) plan_wanted_ = true;
+  for (const auto& [name, entry] : links_.links()) {
+    const LinkEntry* const now_there = fresh.find(name);
+    const bool as_it_was = now_there != nullptr && *now_there == entry;
+    if (!as_it_was && is_own(entry)) ++counters_.links_lost;
+  }
   links_ = std::move(fresh);
   links_known_ = true;
   links_version_.reset();
@@ -301,15 +306,22 @@ void Agent::end_own_changes() {
   if (after) links_version_ = *after;
 }
 
+bool Agent::is_own(const LinkEntry& entry) const {
+  return entry.is_link && has_link_name_form(entry.name) && spelling_.parse(entry.target);
+}
+
 void Agent::reread_link(const std::string& name) {
   FileExpected<LinkEntry> entry = port_.read_link(name);
   const LinkEntry* const known = links_.find(name);
+  const bool was_own = known != nullptr && is_own(*known);
   if (entry) {
     if (known != nullptr && *known == *entry) return;
+    if (was_own) ++counters_.links_lost;
     links_.set(std::move(*entry));
     plan_wanted_ = true;
   } else if (entry.error().kind == FileErrorKind::kNotFound) {
     if (known == nullptr) return;
+    if (was_own) ++counters_.links_lost;
     links_.erase(name);
     plan_wanted_ = true;
   } else {

@@ -55,6 +55,7 @@ struct AgentCounters {
   std::uint64_t links_replaced = 0;
   std::map<OperationReason, std::uint64_t> links_removed;
   std::uint64_t operations_failed = 0;
+  std::uint64_t links_lost = 0;  // links of ours that somebody else removed or replaced
   std::uint64_t notices = 0;
   std::uint64_t overflows = 0;
   std::uint64_t plans = 0;
@@ -99,6 +100,8 @@ class Agent {
   [[nodiscard]] const SourceIndex& sources() const { return *sources_; }
   [[nodiscard]] const std::vector<SourceOutcome>& outcomes() const { return outcomes_; }
   [[nodiscard]] std::map<Reason, int> refusals() const;
+  // Files that need no link, by why.
+  [[nodiscard]] std::map<Reason, int> skips() const;
   [[nodiscard]] const LinkMap& link_directory() const { return links_.links(); }
   [[nodiscard]] const std::map<std::string, RootState>& roots() const { return roots_; }
   [[nodiscard]] int link_count() const { return link_count_; }
@@ -127,6 +130,7 @@ class Agent {
   void begin_own_changes();
   void end_own_changes();
   void reread_link(const std::string& name);
+  [[nodiscard]] bool is_own(const LinkEntry& entry) const;
   void run_rescan(const Now& now);
   void check_roots(const Now& now);
   void run_probes();

@@ -109,6 +109,15 @@ std::map<Reason, int> Agent::refusals() const {
   return counts;
 }
 
+std::map<Reason, int> Agent::skips() const {
+  std::map<Reason, int> counts = {{Reason::kRotated, 0}, {Reason::kAlreadyLinked, 0}};
+  for (const SourceOutcome& outcome : outcomes_) {
+    counts[Reason::kRotated] += outcome.rotated;
+    counts[Reason::kAlreadyLinked] += outcome.duplicates;
+  }
+  return counts;
+}
+
 std::vector<std::string> Agent::explain() const {
   std::vector<std::string> lines;
   const StatusInput input = status_input();

@@ -342,7 +342,7 @@ class Planner {
       return;
     }
     if (is_rotated(newcomer)) {
-      for (const SourceId id : newcomer.candidates) ++result_.outcomes[id].skipped;
+      for (const SourceId id : newcomer.candidates) ++result_.outcomes[id].rotated;
       return;
     }
     for (std::size_t i = 0; i < newcomer.candidates.size(); ++i) {
@@ -488,7 +488,7 @@ class Planner {
     if (holder.owner) {
       const Source& other = in_.sources.at(*holder.owner).source;
       if (other.uid == mine.uid && other.namespace_name == mine.namespace_name) {
-        ++result_.outcomes[id].skipped;
+        ++result_.outcomes[id].duplicates;
         return;
       }
       // Names of other namespaces are not this pod's to know.

@@ -92,7 +92,8 @@ inline constexpr std::size_t kTroubleExamples = 3;
 struct SourceOutcome {
   int links = 0;  // existing ones that stay, and those about to be made
   std::map<Reason, FileTrouble> refusals;
-  int skipped = 0;  // rotated files, and files that the same pod has already
+  int rotated = 0;     // files that were linked under their earlier name
+  int duplicates = 0;  // files that the same pod has linked already
 
   auto operator<=>(const SourceOutcome&) const = default;
 };

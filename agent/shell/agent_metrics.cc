@@ -13,6 +13,7 @@ using Row = std::pair<const char*, const char*>;
 constexpr std::array kGauges = {
     Row{"loglink_links", "Symbolic links of loglink on this node now"},
     Row{"loglink_refused_files", "Files and directories that are not linked, by reason"},
+    Row{"loglink_skipped_files", "Files that need no link, by reason"},
     Row{"loglink_sources", "Directories that the controller asks for"},
     Row{"loglink_known_directories", "Directories that are looked at, subdirectories included"},
     Row{"loglink_watched_directories", "Directories with an inotify watch"},
@@ -25,6 +26,7 @@ constexpr std::array kCounters = {
     Row{"loglink_links_made_total", "Links that were made"},
     Row{"loglink_links_replaced_total", "Links that were pointed at another file"},
     Row{"loglink_links_removed_total", "Links that were removed, by reason"},
+    Row{"loglink_links_lost_total", "Links that somebody else removed or replaced"},
     Row{"loglink_operation_failures_total", "Changes of the link directory that failed"},
     Row{"loglink_inotify_events_total", "Events that inotify has told"},
     Row{"loglink_inotify_overflows_total", "Times that inotify lost events"},
@@ -71,6 +73,9 @@ std::string AgentMetrics::text(Agent& agent, const NodeLinkSetSession* session, 
   for (const auto& [reason, count] : agent.refusals()) {
     metrics_.set("loglink_refused_files", {{"reason", std::string(to_string(reason))}}, count);
   }
+  for (const auto& [reason, count] : agent.skips()) {
+    metrics_.set("loglink_skipped_files", {{"reason", std::string(to_string(reason))}}, count);
+  }
   metrics_.clear("loglink_usable_roots");
   for (const auto& [root, state] : agent.roots()) {
     metrics_.set("loglink_usable_roots", {{"root", root}}, state == RootState::kUsable ? 1 : 0);
@@ -88,6 +93,7 @@ std::string AgentMetrics::text(Agent& agent, const NodeLinkSetSession* session, 
   for (const auto& [reason, count] : counters.links_removed) {
     raise("loglink_links_removed_total", {{"reason", std::string(to_string(reason))}}, count);
   }
+  raise("loglink_links_lost_total", {}, counters.links_lost);
   raise("loglink_operation_failures_total", {}, counters.operations_failed);
   raise("loglink_inotify_events_total", {}, counters.notices);
   raise("loglink_inotify_overflows_total", {}, counters.overflows);

@@ -5,8 +5,6 @@
 // LOGLINK_ADVERSARY_FLIPS sets how many swaps the safe mode must withstand.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -20,6 +18,7 @@
 #include <thread>
 
 #include "lib/base/unique_fd.h"
+#include "tests/integration/agent/own_mounts.h"
 #include "tests/integration/agent/test_node.h"
 
 namespace loglink {
@@ -50,13 +49,11 @@ struct Tally {
 
 class AdversaryTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    if (::geteuid() != 0) return;
-    ASSERT_EQ(::unshare(CLONE_NEWNS), 0) << "unshare: " << std::strerror(errno);
-    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-  }
+  inline static std::string no_mounts_;  // why there are none
+
+  static void SetUpTestSuite() { no_mounts_ = take_own_mounts(); }
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "mounts and devices need root: run this test as root";
+    if (!no_mounts_.empty()) GTEST_SKIP() << no_mounts_;
   }
 
   // The tenant's files, and beside each what it is swapped for.

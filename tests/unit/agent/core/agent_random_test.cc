@@ -235,7 +235,7 @@ class History {
         }
       }
       const SourceOutcome& outcome = world_.agent().outcomes()[id];
-      int answered = outcome.skipped;
+      int answered = outcome.rotated + outcome.duplicates;
       for (const auto& [reason, trouble] : outcome.refusals) answered += trouble.files;
       if (unlinked > answered) {
         complain(source.pod + " " + source.path + ": " + std::to_string(unlinked) +

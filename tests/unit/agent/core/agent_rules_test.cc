@@ -718,5 +718,35 @@ TEST_F(AgentRules, OwnChangesNeedNoListingOfTheLinkDirectoryAStrangersDo) {
   EXPECT_EQ(world.files.calls(FileVerb::kListLinks), listings + 1);
 }
 
+TEST_F(AgentRules, LinksThatAStrangerTakesAwayAreCountedAndOurOwnRemovalsAreNot) {
+  write("a.log");
+  write("b.log");
+  desire_web();
+  world.files.remove_entry(a_link);
+  world.settle();
+  EXPECT_EQ(world.agent().counters().links_lost, 1U);
+  world.files.remove_entry(a_link);
+  world.files.lose_notices();
+  world.pass(40s);
+  EXPECT_EQ(world.agent().counters().links_lost, 2U);
+  EXPECT_EQ(world.link_names().count(a_link), 1U);
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall)});
+  world.pass(10min);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+  EXPECT_EQ(world.agent().counters().links_lost, 2U);
+}
+
+TEST_F(AgentRules, FilesThatNeedNoLinkAreCountedByWhy) {
+  write("a.log");
+  desire_web();
+  rename("a.log", "a-2026.log");
+  write("a.log");
+  world.files.make_hard_link(kPods, in_empty_dir("web-0", "b.log"), in_empty_dir("web-0", "a.log"));
+  world.pass(40s);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  EXPECT_EQ(world.agent().skips().at(Reason::kRotated), 1);
+  EXPECT_EQ(world.agent().skips().at(Reason::kAlreadyLinked), 1);
+}
+
 }  // namespace
 }  // namespace loglink

@@ -199,7 +199,7 @@ class Checker {
     }
     int answered = 0;
     for (const auto& [reason, trouble] : result.outcomes[0].refusals) answered += trouble.files;
-    answered += result.outcomes[0].skipped;
+    answered += result.outcomes[0].rotated + result.outcomes[0].duplicates;
     if (answered < unlinked) complain("a wanted file has neither link nor reason");
   }
 
