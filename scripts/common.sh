@@ -99,8 +99,9 @@ build() {
   exec {lock}<&-
 }
 
-# run_tests <preset> [ctest arguments...]: prints failures in full, the names of tests that were skipped
-# (a test that needs root says so), then one line "N passed, N failed" that counts test cases. Returns 1 when one failed.
+# run_tests <preset> [ctest arguments...]: prints failures in full, how many tests of which suite were
+# skipped (one that needs root says so), then one line "N passed, N failed" that counts test cases.
+# Returns 1 when one failed.
 run_tests() {
   local preset=$1 results status=0
   shift
@@ -118,7 +119,8 @@ run_tests() {
   if ((status && failed == 0)); then failed=1; fi
   if ((total == 0)); then failed=1 total=1; fi
   cat "$results"/*.json 2>/dev/null |
-    jq -r '.testsuites[]?.testsuite[]? | select(.result == "SKIPPED") | "skipped: \(.classname).\(.name)"'
+    jq -r '.testsuites[]?.testsuite[]? | select(.result == "SKIPPED") | .classname' |
+    sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/skipped: \1 of \2/'
   printf '%d passed, %d failed\n' $((total - failed)) "$failed"
   ((failed == 0))
 }
