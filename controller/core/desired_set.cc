@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kSourcesPerNamespace = limits::kSourcesPerNode / 2;
 constexpr std::size_t kSpecBytesPerNamespace = limits::kSpecBytes / 2;
+// How far the clocks of two leaders may differ before one does not believe the other's removeAfter.
+constexpr Duration kClockSlack = std::chrono::minutes(10);
 
 struct Wanted {
   const ResolvedPod* pod = nullptr;
@@ -110,9 +112,17 @@ bool is_withdrawn_by_configuration(const Source& source, const PodsById& pods,
       });
 }
 
+// No leader with our configuration and about our clock has written that: a leader whose clock was
+// years ahead would else leave sources that never go. Shortening a time that was right, because it
+// is our clock that is wrong, takes no link away early: agents let links linger by a clock of
+// their own too.
+bool is_absurd(WallTime remove_after, const ControllerConfig& config, WallTime now) {
+  return remove_after > now + std::max(config.linger, config.policy_linger) + kClockSlack;
+}
+
 // The source as withdrawn; times in the API have whole seconds, and none is ever early.
 Source withdraw(Source source, const PodsById& pods, const ControllerConfig& config, WallTime now) {
-  if (source.withdrawn()) return source;
+  if (source.withdrawn() && !is_absurd(*source.remove_after, config, now)) return source;
   const bool by_configuration = is_withdrawn_by_configuration(source, pods, config);
   const Duration stay = by_configuration ? config.policy_linger : config.linger;
   source.remove_after = std::chrono::ceil<std::chrono::seconds>(now + stay);

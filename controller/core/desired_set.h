@@ -42,7 +42,8 @@ SourceIdentity identity(const Source& source);
 // REQUIRES: all pods are bound to the node. `rejected`: sources that a 422 of the server named.
 // A source of `previous` that no pod asks for any more is withdrawn: removeAfter = now + linger
 // (policyLinger when its pod is still there and asks for it, but the configuration now refuses),
-// and leaves the spec at removeAfter + linger. A newcomer never displaces what is published.
+// and leaves the spec at removeAfter + linger; a removeAfter that only a wrong clock can have
+// written, further ahead than any, is set anew. A newcomer never displaces what is published.
 DesiredSet desired_set(const std::vector<ResolvedPod>& pods, const NodeLinkSetSpec& previous,
                        const std::set<SourceIdentity>& rejected, const ControllerConfig& config,
                        WallTime now);

@@ -106,6 +106,39 @@ TEST(Withdrawn, RemoveAfterIsSetOnceAndNeverMoves) {
   EXPECT_EQ(spec_of({}, gone, kNow + std::chrono::minutes(1)), gone);
 }
 
+// A former leader's clock was years ahead.
+TEST(Withdrawn, ARemoveAfterThatIsTooFarAheadIsSetAnew) {
+  ControllerConfig denied;
+  denied.namespaces.deny = {"prod"};
+  const NodeLinkSetSpec before = spec_of({resolved(pod_with("/v/a"))});
+  const auto withdrawn_until = [&](const std::string& time) {
+    NodeLinkSetSpec spec = before;
+    spec.sources[0].remove_after = at(time);
+    return spec;
+  };
+  struct Case {
+    std::string removed_after;
+    std::string while_gone;
+    std::string while_denied;
+  };
+  // policyLinger, an hour, is the longest that there is; ten minutes are for clocks that differ.
+  for (const Case& each : std::vector<Case>{
+           {"2099-01-01T00:00:00Z", "2026-01-02T12:05:00Z", "2026-01-02T13:00:00Z"},
+           {"2261-12-31T00:00:00Z", "2026-01-02T12:05:00Z", "2026-01-02T13:00:00Z"},
+           {"2026-01-02T13:10:01Z", "2026-01-02T12:05:00Z", "2026-01-02T13:00:00Z"},
+           {"2026-01-02T13:10:00Z", "2026-01-02T13:10:00Z", "2026-01-02T13:10:00Z"},
+           {"2026-01-02T11:59:00Z", "2026-01-02T11:59:00Z", "2026-01-02T11:59:00Z"},
+       }) {
+    SCOPED_TRACE(each.removed_after);
+    const NodeLinkSetSpec gone = spec_of({}, withdrawn_until(each.removed_after));
+    EXPECT_THAT(lines(gone), ElementsAre("web-0 a until " + each.while_gone));
+    EXPECT_EQ(spec_of({}, gone, kNow + std::chrono::minutes(1)), gone) << "once";
+    const NodeLinkSetSpec refused = spec_of({resolved(pod_with("/v/a"), denied)},
+                                            withdrawn_until(each.removed_after), kNow, denied);
+    EXPECT_THAT(lines(refused), ElementsAre("web-0 a until " + each.while_denied));
+  }
+}
+
 TEST(Withdrawn, LeavesAtRemoveAfterPlusLinger) {
   const NodeLinkSetSpec gone = spec_of({}, spec_of({resolved(pod_with("/v/a"))}));
   const WallTime end = at("2026-01-02T12:10:00Z");

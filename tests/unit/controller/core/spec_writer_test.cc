@@ -160,6 +160,22 @@ TEST_F(SpecWriterTest, AWallClockThatJumpsAheadRemovesWithinAMinute) {
   EXPECT_THAT(cluster_.object("node-a")->spec.sources, IsEmpty());
 }
 
+TEST_F(SpecWriterTest, ANewLeaderTakesAwayWhatOneWithAClockFarAheadHasWithdrawn) {
+  publish_web0();
+  cluster_.remove_pod(kWeb0);
+  cluster_.settle();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) {
+    object.spec.sources[0].remove_after = at("2099-01-01T00:00:00Z");
+  });
+  cluster_.restart_controller();
+  cluster_.settle();
+  ASSERT_THAT(cluster_.object("node-a")->spec.sources, SizeIs(1));
+  EXPECT_EQ(cluster_.object("node-a")->spec.sources[0].remove_after,
+            cluster_.now.wall + minutes(5));
+  cluster_.advance(minutes(11));
+  EXPECT_THAT(cluster_.object("node-a")->spec.sources, IsEmpty());
+}
+
 TEST_F(SpecWriterTest, APodThatMovesToAnotherNodeIsPublishedThere) {
   publish_web0();
   cluster_.add_node("node-b");
