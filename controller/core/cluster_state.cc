@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "lib/model/names.h"
 
@@ -32,6 +33,13 @@ bool same_for_spec(const ResolvedPod& a, const ResolvedPod& b) {
   return a.pod.uid == b.pod.uid && a.pod.created == b.pod.created &&
          a.pod.finished() == b.pod.finished() && a.pod.deleting == b.pod.deleting &&
          a.resolution == b.resolution;
+}
+
+// The id, if more than one pod of the node has it.
+std::set<std::string> shared_ids(const NodeState& node, const std::string& id) {
+  const auto found = node.bearers.find(id);
+  if (found == node.bearers.end() || found->second.size() < 2) return {};
+  return {id};
 }
 
 void merge(Dirty& into, Dirty from) {
@@ -96,8 +104,36 @@ void ClusterState::forget_if_empty(const std::string& name) {
 void ClusterState::remove_static_id(const ObjectKey& key) {
   const auto found = static_nodes_.find(key);
   if (found == static_nodes_.end()) return;
-  if (NodeState* node = find_node(found->second)) node->static_ids.erase(key);
+  if (NodeState* node = find_node(found->second)) {
+    const auto id = node->static_ids.find(key);
+    if (id != node->static_ids.end()) {
+      remove_bearer(*node, id->second, key);
+      node->static_ids.erase(id);
+    }
+  }
   static_nodes_.erase(found);
+}
+
+// Among thousands of pods of one node, what one of them changes must not cost a look at each.
+void ClusterState::add_bearer(NodeState& node, const std::string& id, const ObjectKey& key) {
+  // Unless the administrator admits static pods, no neighbour can make a difference.
+  if (!config_.static_pods) return;
+  std::set<ObjectKey>& keys = node.bearers[id];
+  if (!keys.insert(key).second || keys.size() != 2) return;
+  for (const ObjectKey& each : keys) unsettle(node, each);
+}
+
+void ClusterState::unsettle(NodeState& node, const ObjectKey& key) {
+  // Only those with annotations of ours are ever resolved.
+  if (pods_.contains(key)) node.unsettled.insert(key);
+}
+
+void ClusterState::remove_bearer(NodeState& node, const std::string& id, const ObjectKey& key) {
+  const auto found = node.bearers.find(id);
+  if (found == node.bearers.end()) return;
+  std::set<ObjectKey>& keys = found->second;
+  if (keys.erase(key) != 0 && keys.size() == 1) unsettle(node, *keys.begin());
+  if (keys.empty()) node.bearers.erase(found);
 }
 
 Dirty ClusterState::replace_pods(std::vector<PodView> pods) {
@@ -127,7 +163,11 @@ Dirty ClusterState::delete_pod(const ObjectKey& key) {
   const std::string name = found->second.node_name;
   NodeState& node = nodes_[name];
   const auto at = position(node.pods, key);
-  if (at != node.pods.end() && at->pod.key() == key) node.pods.erase(at);
+  if (at != node.pods.end() && at->pod.key() == key) {
+    remove_bearer(node, claimed_pod_id(at->pod), key);
+    node.pods.erase(at);
+  }
+  node.unsettled.erase(key);
   pods_.erase(found);
   // An unbound pod has no object to leave.
   if (!name.empty()) dirty.specs.insert(name);
@@ -139,7 +179,9 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   if (!has_annotation_of_ours(pod)) {
     Dirty dirty = delete_pod(key);
     if (claims_static(pod) && !pod.node_name.empty()) {
-      nodes_[pod.node_name].static_ids[key] = claimed_pod_id(pod);
+      NodeState& node = nodes_[pod.node_name];
+      node.static_ids[key] = claimed_pod_id(pod);
+      add_bearer(node, node.static_ids[key], key);
       static_nodes_[key] = pod.node_name;
       dirty.specs.insert(pod.node_name);
     }
@@ -160,10 +202,13 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   const std::string name = pod.node_name;
   NodeState& node = nodes_[name];
   ResolvedPod resolved{std::move(pod), {}};
-  // Static pods are resolved among their neighbours, right before the answer is used.
-  resolved.resolution = resolve(resolved.pod, config_, {});
   const auto at = position(node.pods, key);
   const bool known = at != node.pods.end() && at->pod.key() == key;
+  const std::string id = claimed_pod_id(resolved.pod);
+  if (known && claimed_pod_id(at->pod) != id) remove_bearer(node, claimed_pod_id(at->pod), key);
+  add_bearer(node, id, key);
+  node.unsettled.erase(key);
+  resolved.resolution = resolve(resolved.pod, config_, shared_ids(node, id));
   const bool is_static = claims_static(resolved.pod);
   if (!is_static) {
     // Of a resolved pod nobody reads them again, and a tenant's may be large.
@@ -182,26 +227,20 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   } else {
     node.pods.insert(at, std::move(resolved));
   }
-  if (is_static) resolve_static_pods(node);
+  if (resolve_static_pods(node) && !name.empty()) dirty.specs.insert(name);
   dirty.answers.insert(name);
   return dirty;
 }
 
 bool ClusterState::resolve_static_pods(NodeState& node) {
-  // Unless the administrator admits static pods, no neighbour can make a difference.
-  if (!config_.static_pods) return false;
-  std::map<std::string, int> bearers;
-  for (const auto& [key, id] : node.static_ids) ++bearers[id];
-  for (const ResolvedPod& pod : node.pods) ++bearers[claimed_pod_id(pod.pod)];
   bool changed = false;
-  for (ResolvedPod& pod : node.pods) {
-    if (!claims_static(pod.pod)) continue;
-    const std::string id = claimed_pod_id(pod.pod);
-    std::set<std::string> others;
-    if (bearers.at(id) > 1) others.insert(id);
-    Resolution resolution = resolve(pod.pod, config_, others);
-    if (resolution == pod.resolution) continue;
-    pod.resolution = std::move(resolution);
+  for (const ObjectKey& key : std::exchange(node.unsettled, {})) {
+    const auto at = position(node.pods, key);
+    const bool known = at != node.pods.end() && at->pod.key() == key;
+    if (!known || !claims_static(at->pod)) continue;
+    Resolution resolution = resolve(at->pod, config_, shared_ids(node, claimed_pod_id(at->pod)));
+    if (resolution == at->resolution) continue;
+    at->resolution = std::move(resolution);
     changed = true;
   }
   return changed;

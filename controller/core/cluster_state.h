@@ -34,6 +34,9 @@ struct VainWrite {
 struct NodeState {
   std::vector<ResolvedPod> pods;                // annotated ones, sorted by key
   std::map<ObjectKey, std::string> static_ids;  // ids of static pods without annotations of ours
+  // Where static pods are linked: who has which id. One that two have is believed of neither.
+  std::map<std::string, std::set<ObjectKey>> bearers;
+  std::set<ObjectKey> unsettled;  // static pods that lost or got a neighbour with their id
 
   std::optional<NodeLinkSet> object;
   // An event that is older than the answer to our own last write; it counts again when that answer
@@ -116,7 +119,8 @@ class ClusterState {
   // What we took for the newest version is not: use what the watch said.
   void distrust_answer(NodeState& node);
 
-  // Static pods depend on the ids of their neighbours; true when a resolution changed.
+  // Static pods depend on the ids of their neighbours: resolves those again whose neighbours
+  // changed. True when a resolution changed.
   bool resolve_static_pods(NodeState& node);
 
   NodeState* find_node(const std::string& name);
@@ -131,6 +135,9 @@ class ClusterState {
 
  private:
   void remove_static_id(const ObjectKey& key);
+  void add_bearer(NodeState& node, const std::string& id, const ObjectKey& key);
+  void unsettle(NodeState& node, const ObjectKey& key);
+  void remove_bearer(NodeState& node, const std::string& id, const ObjectKey& key);
   void forget_generations(const NodeState& node);
   void take_object(NodeState& node, NodeLinkSet object);
 

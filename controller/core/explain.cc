@@ -1,6 +1,7 @@
 #include "controller/core/explain.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -16,15 +17,19 @@ std::string node_of(const PodView& pod) {
   return pod.node_name;
 }
 
-// The ids of the node's pods but one, as the controller hands them to resolve(). Only static pods
-// are asked about, so that a long list of pods is not compared pair by pair.
-std::set<std::string> ids_of_others(const std::vector<PodView>& pods, std::size_t but) {
-  std::set<std::string> ids;
-  if (pods[but].annotations.count(std::string(names::kConfigMirror)) == 0) return ids;
-  for (std::size_t i = 0; i < pods.size(); ++i) {
-    if (i != but && node_of(pods[i]) == node_of(pods[but])) ids.insert(claimed_pod_id(pods[i]));
-  }
-  return ids;
+// How many pods of a node have an id; a static pod is told of another one with its own.
+using Bearers = std::map<std::pair<std::string, std::string>, int>;
+
+Bearers bearers_of(const std::vector<PodView>& pods) {
+  Bearers bearers;
+  for (const PodView& pod : pods) ++bearers[{node_of(pod), claimed_pod_id(pod)}];
+  return bearers;
+}
+
+std::set<std::string> shared_ids(const Bearers& bearers, const PodView& pod) {
+  const std::string id = claimed_pod_id(pod);
+  if (bearers.at({node_of(pod), id}) < 2) return {};
+  return {id};
 }
 
 std::string count(std::size_t number, const std::string& one, const std::string& many) {
@@ -158,13 +163,14 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
                     WallTime now) {
   Explanation explanation;
   std::map<std::string, std::vector<ResolvedPod>> nodes;
-  for (std::size_t i = 0; i < pods.size(); ++i) {
-    ResolvedPod resolved{pods[i], resolve(pods[i], config, ids_of_others(pods, i))};
+  const Bearers bearers = bearers_of(pods);
+  for (const PodView& pod : pods) {
+    ResolvedPod resolved{pod, resolve(pod, config, shared_ids(bearers, pod))};
     if (!resolved.resolution.requested) {
-      explanation.not_asking.push_back(pods[i].key());
+      explanation.not_asking.push_back(pod.key());
       continue;
     }
-    nodes[node_of(pods[i])].push_back(resolved);
+    nodes[node_of(pod)].push_back(resolved);
     explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}});
   }
   std::vector<LeftOut> left_out;

@@ -70,6 +70,84 @@ TEST(ClusterStateTest, AThousandPodsThatClaimToBeStaticTakeNoTimeOfTheOthers) {
             Reason::kStaticPod);
 }
 
+PodBuilder static_pod(const std::string& name, const std::string& hash) {
+  return simple_pod()
+      .named("prod", name + "-node-a")
+      .uid("uid-of-" + name)
+      .owned_by_node("node-a")
+      .annotate("kubernetes.io/config.mirror", hash)
+      .annotate("kubernetes.io/config.hash", hash);
+}
+
+ControllerConfig with_static_pods() {
+  ControllerConfig config;
+  config.static_pods = true;
+  return config;
+}
+
+std::string hash_of(int number) {
+  const std::string digits = std::to_string(number);
+  return std::string(32 - digits.size(), '0') + digits;
+}
+
+// A look at all of them for each one's event would take some twenty minutes.
+TEST(ClusterStateTest, ThirtyThousandStaticPodsOnOneNodeTakeNoTimeOfTheOthers) {
+  ClusterState state{with_static_pods()};
+  std::vector<PodView> pods;
+  for (int i = 10000; i < 40000; ++i) {  // sorted, as a list is
+    pods.push_back(static_pod("web-" + std::to_string(i), hash_of(i)));
+  }
+  state.replace_pods(pods);
+  for (int round = 0; round < 1000; ++round) {
+    state.upsert_pod(static_pod("web-39999", hash_of(10000 + round)));
+  }
+  NodeState& node = *state.find_node("node-a");
+  EXPECT_FALSE(state.resolve_static_pods(node)) << "each event has settled what it changed";
+  const auto sources_of = [&](int i) {
+    const ObjectKey key{"prod", "web-" + std::to_string(i) + "-node-a"};
+    return state.find_resolved(key)->resolution.sources.size();
+  };
+  EXPECT_EQ(sources_of(10998), 1U) << "alone with its id again";
+  EXPECT_EQ(sources_of(10999), 0U) << "shares its id";
+  EXPECT_EQ(sources_of(39999), 0U);
+}
+
+TEST(ClusterStateTest, AnIdIsBelievedOfTheOnlyPodThatHasIt) {
+  ClusterState state{with_static_pods()};
+  const auto believed = [&] {
+    std::vector<std::string> names;
+    for (const ResolvedPod& pod : state.nodes().at("node-a").pods) {
+      if (!pod.resolution.sources.empty()) names.push_back(pod.pod.name);
+    }
+    return names;
+  };
+  const auto settle = [&] { state.resolve_static_pods(*state.find_node("node-a")); };
+  PodView silent = static_pod("silent", hash_of(1));
+  silent.annotations.erase("loglink/watch-dir");
+
+  state.upsert_pod(static_pod("a", hash_of(1)));
+  EXPECT_THAT(believed(), ElementsAre("a-node-a"));
+  EXPECT_THAT(state.upsert_pod(static_pod("b", hash_of(1))).specs, ElementsAre("node-a"));
+  EXPECT_THAT(believed(), IsEmpty());
+  state.upsert_pod(silent);
+  state.delete_pod({"prod", "a-node-a"});
+  settle();
+  EXPECT_THAT(believed(), IsEmpty()) << "b and the silent one";
+  state.delete_pod({"prod", "silent-node-a"});
+  settle();
+  EXPECT_THAT(believed(), ElementsAre("b-node-a"));
+  state.upsert_pod(silent);
+  settle();
+  EXPECT_THAT(believed(), IsEmpty());
+  state.upsert_pod(static_pod("b", hash_of(2)));
+  EXPECT_THAT(believed(), ElementsAre("b-node-a"));
+  // An ordinary pod has its uid for an id.
+  state.upsert_pod(simple_pod().uid(hash_of(2)));
+  EXPECT_THAT(believed(), ElementsAre("web-0"));
+  state.upsert_pod(static_pod("b", hash_of(3)));
+  EXPECT_THAT(believed(), ElementsAre("b-node-a", "web-0"));
+}
+
 TEST(ClusterStateTest, WhatAPodsSpecSaysIsNotKeptWithItsResolution) {
   ClusterState state{ControllerConfig{}};
   state.upsert_pod(simple_pod());
