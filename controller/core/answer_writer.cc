@@ -251,10 +251,6 @@ void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   if (state.told->links) state.count_written = now.monotonic;
   if (!is_trouble(state.told->status) || state.told->status == state.status_before) return;
   const ObjectKey key = pod.pod.key();
-  if (pending_events_.size() >= kMaxQueuedEvents && !pending_events_.contains(key)) {
-    ++dropped_events_;
-    return;
-  }
   PendingEvent event;
   event.uid = state.uid;
   event.reason =
@@ -263,6 +259,18 @@ void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   event.name = event_name(key, state.uid, event.reason, event.note);
   pending_events_[key] = std::move(event);
   events_.add(key, now.monotonic);
+  drop_events_beyond_bound();
+}
+
+// Anybody can make pods in trouble, and ten thousand of them would else keep the Events of all
+// others out: the namespace with the most that wait gives way, until the others have as many.
+void AnswerWriter::drop_events_beyond_bound() {
+  while (events_.size() > kMaxQueuedEvents) {
+    const std::optional<ObjectKey> dropped = events_.drop();
+    if (!dropped) return;
+    pending_events_.erase(*dropped);
+    ++dropped_events_;
+  }
 }
 
 void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, const Result& result,

@@ -12,7 +12,8 @@ ControllerMetrics::ControllerMetrics() {
   metrics_.describe_gauge("loglink_queued_nodes", "Nodes that wait to be looked at");
   metrics_.describe_gauge("loglink_queued_pod_patches", "Pods whose answer waits to be written");
   metrics_.describe_gauge("loglink_queued_events", "Events that wait to be written");
-  metrics_.describe_counter("loglink_dropped_events_total", "Events that could not be written");
+  metrics_.describe_counter("loglink_dropped_events_total",
+                            "Events that could not be written, or had no room to wait");
   metrics_.describe_gauge("loglink_leader", "1 while this controller leads");
   metrics_.describe_counter("loglink_leader_changes_total",
                             "Times that this controller began to lead");

@@ -330,6 +330,32 @@ TEST_F(AnswerWriterTest, EventsThatCannotBeWrittenAreGivenUp) {
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
 }
 
+// Pods that get Events only wait for no patch: one namespace can fill the queue at once.
+TEST_F(AnswerWriterTest, ANamespaceThatFillsTheQueueOfEventsKeepsNoOthersOut) {
+  start();
+  const auto shout = [&](int first, int last) {
+    for (int i = first; i < last; ++i) {
+      PodView pod = broken_pod("loud", "p" + std::to_string(100000 + i)).on_node("");
+      pod.annotation_count = 300;
+      cluster_.put_pod(pod);
+    }
+    cluster_.settle();
+  };
+  shout(0, 10100);
+  EXPECT_EQ(cluster_.controller().figures().events_dropped, 100U);
+  shout(10100, 10200);
+  EXPECT_EQ(cluster_.controller().figures().events_queued, 10000U);
+  EXPECT_EQ(cluster_.controller().figures().events_dropped, 200U - events());
+
+  for (int i = 0; i < 20; ++i) cluster_.put_pod(broken_pod("calm", "q" + std::to_string(i)));
+  cluster_.advance(seconds(5));
+  std::size_t calm = 0;
+  for (const CreateEvent& each : cluster_.effects_of_kind<CreateEvent>()) {
+    if (each.pod.namespace_name == "calm") ++calm;
+  }
+  EXPECT_EQ(calm, 20U) << "every second Event is theirs, at ten a second";
+}
+
 TEST_F(AnswerWriterTest, APodWithTooManyAnnotationsGetsEventsOnly) {
   start();
   PodView pod = broken_pod();

@@ -45,5 +45,22 @@ TEST(TurnQueueTest, ANewTimeReplacesTheOldOne) {
   EXPECT_EQ(queue.next_due(), MonotonicTime::never());
 }
 
+TEST(TurnQueueTest, TheNamespaceWithTheMostGivesWayTheLastDueFirst) {
+  TurnQueue queue;
+  EXPECT_EQ(queue.drop(), std::nullopt);
+  for (int i = 0; i < 4; ++i) queue.add({"busy", "p" + std::to_string(i)}, at_second(i));
+  queue.add({"calm", "q"}, at_second(9));
+  queue.add({"zeal", "r"}, at_second(9));
+  for (const char* last : {"p3", "p2", "p1"}) {
+    EXPECT_EQ(queue.drop(), (ObjectKey{"busy", last}));
+  }
+  EXPECT_EQ(queue.size(), 3U) << "now all have one";
+  EXPECT_EQ(queue.take(at_second(0)), (ObjectKey{"busy", "p0"}));
+  EXPECT_NE(queue.drop(), std::nullopt);
+  EXPECT_NE(queue.drop(), std::nullopt);
+  EXPECT_EQ(queue.drop(), std::nullopt);
+  EXPECT_EQ(queue.next_due(), MonotonicTime::never());
+}
+
 }  // namespace
 }  // namespace loglink
