@@ -40,19 +40,18 @@ void Reflector::good_answer(MonotonicTime now) { opened_at_ = now; }
 
 MonotonicTime Reflector::settles_at() const {
   const bool is_watch = state_ == State::kWatching || state_ == State::kWatchListInitial;
-  const bool has_to_settle = trouble_.has_value() || backoff_.failures() > 0;
-  if (!is_watch || !has_to_settle || !opened_at_) return MonotonicTime::never();
+  if (!is_watch || !trouble_ || !opened_at_) return MonotonicTime::never();
   return *opened_at_ + kSettled;
 }
 
 void Reflector::settle(MonotonicTime now) {
-  if (now >= settles_at()) all_is_well();
+  if (now >= settles_at()) trouble_.reset();
 }
 
 Reflector::PageEnd Reflector::page_ended(const std::string& resource_version,
                                          const std::string& continue_token, MonotonicTime now) {
   static_cast<void>(now);
-  all_is_well();
+  trouble_.reset();
   continue_token_ = continue_token;
   if (!continue_token_.empty()) return {false, open_page()};
   resource_version_ = resource_version;
@@ -65,7 +64,7 @@ bool Reflector::event_seen(bool is_bookmark, bool initial_events_end,
                            const std::string& resource_version) {
   saw_event_ = true;
   fruitless_watches_ = 0;
-  all_is_well();
+  trouble_.reset();
   if (state_ == State::kWatchListInitial) {
     // The synthetic events come in no order of versions: none of theirs is a place to resume from.
     if (!is_bookmark || !initial_events_end) return false;
@@ -85,11 +84,16 @@ Reflector::Action Reflector::watch_ended_cleanly(MonotonicTime now) {
     watch_list_ = false;
     return open_next();
   }
-  if (saw_event_ || lived(now)) return open_next();
+  forgive(now);
+  if (lived(kSettled, now)) return open_next();
+  // A server that goes down may end a watch that has just begun; one that always does so after an
+  // event would be asked again and again.
+  if (saw_event_ && !std::exchange(excused_, true)) return open_next();
   return wait(backoff_.next(random_), now);
 }
 
 Reflector::Action Reflector::failed(const KubeError& error, MonotonicTime now) {
+  forgive(now);
   switch (state_) {
     case State::kWatchListInitial:
       return initial_watch_failed(error, now);
@@ -157,7 +161,7 @@ Reflector::Action Reflector::watch_failed(const KubeError& error, MonotonicTime 
       if (error.kind == KubeErrorKind::kTooLargeVersion) resource_version_.clear();
       break;
     case Reaction::kResume:
-      if (lived(now)) return open_next();
+      if (lived(kSettled, now)) return open_next();
       break;
     case Reaction::kBackOff:
     case Reaction::kRefreshCredentials:
@@ -179,13 +183,15 @@ void Reflector::list_again() {
   fruitless_watches_ = 0;
 }
 
-void Reflector::all_is_well() {
-  trouble_.reset();
+void Reflector::forgive(MonotonicTime now) {
+  const bool is_watch = state_ == State::kWatching || state_ == State::kWatchListInitial;
+  if (!is_watch || !lived(options_.backoff.max, now)) return;
   backoff_.reset();
+  excused_ = false;
 }
 
-bool Reflector::lived(MonotonicTime now) const {
-  return opened_at_ && now - *opened_at_ >= kSettled;
+bool Reflector::lived(Duration time, MonotonicTime now) const {
+  return opened_at_ && now - *opened_at_ >= time;
 }
 
 Reflector::Action Reflector::back_off(const KubeError& error, MonotonicTime now) {

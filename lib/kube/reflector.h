@@ -6,13 +6,16 @@
 //   before the initial set is whole), for this one set: the next relist asks again;
 //   the initial set is swapped in whole at its end: absence is what deletes;
 //   after a clean end the watch goes on from the last resourceVersion at once, but one that ends
-//   within a second without an event backs off;
+//   within a second backs off, but for the first that brought something;
 //   410, as status or event: list again; 504 for a version from the future: list without one;
 //   429, refused, cut, stalled: the same resourceVersion after a backoff, no relist; three watches
 //   in a row that brought nothing but server errors or silence: list again, because a server whose
 //   storage was restored never answers a version from its future;
 //   Retry-After is obeyed; whatever the error, it is tried again for ever;
-//   trouble and backoff end with the first event, page, or second of an open watch;
+//   trouble ends with the first event, page, or second of an open watch;
+//   the backoff grows until a watch has lived for as long as the longest delay is (client-go, whose
+//   longest is 30 s, forgets after two minutes without a failure). So a server, or a proxy, that
+//   gives an event and then an error is asked no more often than one that gives nothing;
 //   after an outage of more than outage_spread_after, attempts are spread over outage_spread.
 #pragma once
 
@@ -66,7 +69,7 @@ class Reflector {
 
   // The stream of the last OpenStream answered. Events first, then exactly one of the ends.
   void good_answer(MonotonicTime now);  // a head with status 200
-  // When an open watch counts as good although it is silent; never() when there is none to judge.
+  // When an open watch ends the trouble although it is silent; never() when there is none to judge.
   [[nodiscard]] MonotonicTime settles_at() const;
   void settle(MonotonicTime now);
   // A page is whole. Sets the state to watching when it is the last one.
@@ -106,8 +109,8 @@ class Reflector {
   Action back_off(const KubeError& error, MonotonicTime now);
   Wait wait(Duration delay, MonotonicTime now);
   void list_again();
-  void all_is_well();
-  [[nodiscard]] bool lived(MonotonicTime now) const;
+  void forgive(MonotonicTime now);
+  [[nodiscard]] bool lived(Duration time, MonotonicTime now) const;
 
   ReflectorOptions options_;
   Random& random_;
@@ -117,6 +120,7 @@ class Reflector {
   bool need_list_ = true;
   bool synced_ = false;
   bool saw_event_ = false;                  // on the stream that is open
+  bool excused_ = false;                    // a short watch, since the backoff was forgotten
   int fruitless_watches_ = 0;               // in a row
   std::optional<MonotonicTime> opened_at_;  // when the stream that is open answered 200
   std::string resource_version_;

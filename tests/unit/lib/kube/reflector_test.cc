@@ -134,6 +134,7 @@ TEST_F(ReflectorTest, ACleanEndResumesAtOnceFromTheLastVersion) {
   reach_watch();
   reflector_->event_seen(false, false, "105");
   reflector_->event_seen(true, false, "110");
+  now_ = now_ + seconds(1);
   action_ = reflector_->watch_ended_cleanly(now_);
   expect_stream(StreamKind::kWatch);
   EXPECT_FALSE(open()->begins_set);
@@ -145,27 +146,76 @@ TEST_F(ReflectorTest, ACleanEndResumesAtOnceFromTheLastVersion) {
 
 TEST_F(ReflectorTest, ASilentWatchThatLivedASecondResumesAtOnce) {
   reach_watch();
-  action_ = reflector_->watch_ended_cleanly(now_);
-  reflector_->good_answer(now_);
-  now_ = now_ + seconds(1);
-  action_ = reflector_->watch_ended_cleanly(now_);
-  expect_stream(StreamKind::kWatch);
-}
-
-TEST_F(ReflectorTest, AVeryShortWatchWithoutEventsBacksOffMoreAndMore) {
-  reach_watch();
-  action_ = reflector_->watch_ended_cleanly(now_);  // saw the bookmark: at once
-  for (const auto least : {milliseconds(800), milliseconds(1600), milliseconds(3200)}) {
+  for (int round = 0; round < 2; ++round) {
+    now_ = now_ + seconds(1);
+    action_ = reflector_->watch_ended_cleanly(now_);
     expect_stream(StreamKind::kWatch);
     reflector_->good_answer(now_);
+  }
+}
+
+TEST_F(ReflectorTest, AVeryShortWatchBacksOffMoreAndMoreWhateverItBrought) {
+  reach_watch();
+  action_ = reflector_->watch_ended_cleanly(now_);  // the first is excused: it brought something
+  expect_stream(StreamKind::kWatch);
+  reflector_->good_answer(now_);
+  for (const auto least : {milliseconds(800), milliseconds(1600), milliseconds(3200)}) {
+    reflector_->event_seen(true, false, "101");
     now_ = now_ + milliseconds(999);
     action_ = reflector_->watch_ended_cleanly(now_);
     ASSERT_TRUE(wait().has_value());
     EXPECT_GE(*wait(), least);
     EXPECT_LT(*wait(), least * 2);
     wait_over();
+    expect_stream(StreamKind::kWatch);
+    reflector_->good_answer(now_);
   }
 }
+
+// How often in ten minutes the server is asked that gives `what` to each watch, and then ends it.
+struct ShortWatch {
+  std::string name;
+  bool gives_set;
+  bool gives_event;
+  std::optional<Kind> ends_with;
+};
+void PrintTo(const ShortWatch& watch, std::ostream* out) { *out << watch.name; }
+
+class ShortWatches : public ReflectorTest, public testing::WithParamInterface<ShortWatch> {};
+
+TEST_P(ShortWatches, AreAskedForNoMoreOftenThanTheLongestBackoffHasIt) {
+  begin();
+  int requests = 0;
+  for (const MonotonicTime end = now_ + minutes(10); now_ < end; ++requests) {
+    if (wait()) wait_over();
+    reflector_->good_answer(now_);
+    now_ = now_ + milliseconds(10);
+    if (open()->kind == StreamKind::kPage) {
+      action_ = reflector_->page_ended("100", "", now_).next;
+      continue;
+    }
+    if (GetParam().gives_set) reflector_->event_seen(true, true, "100");
+    if (GetParam().gives_event) reflector_->event_seen(false, false, "101");
+    if (GetParam().ends_with) {
+      fail(*GetParam().ends_with);
+    } else {
+      action_ = reflector_->watch_ended_cleanly(now_);
+    }
+  }
+  // A wait each 10 s in the end; for one without watch-lists two requests for each.
+  EXPECT_LE(requests, 130);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ends, ShortWatches,
+    testing::Values(ShortWatch{"the set, then 410", true, false, Kind::kGone},
+                    ShortWatch{"the set and an event, then 410", true, true, Kind::kGone},
+                    ShortWatch{"an event, then a cut", false, true, Kind::kTruncated},
+                    ShortWatch{"the set and an event, then a cut", true, true, Kind::kTruncated},
+                    ShortWatch{"the set and an event, then 429", true, true,
+                               Kind::kTooManyRequests},
+                    ShortWatch{"the set and an event, then the end", true, true, std::nullopt},
+                    ShortWatch{"an event, then the end", false, true, std::nullopt}));
 
 class NoWatchList : public ReflectorTest, public testing::WithParamInterface<Kind> {};
 
@@ -354,6 +404,7 @@ TEST_F(ReflectorTest, BytesThatCannotBeReadMakeARelist) {
 TEST_F(ReflectorTest, ThreeSilentWatchesMakeARelist) {
   for (const Kind kind : {Kind::kIdleTimeout, Kind::kServerError}) {
     reach_watch("123");
+    now_ = now_ + seconds(1);
     action_ = reflector_->watch_ended_cleanly(now_);
     for (int round = 0; round < 2; ++round) {
       reflector_->good_answer(now_);
@@ -418,7 +469,7 @@ TEST_F(ReflectorTest, TheBackoffGrowsToItsMaximumAndIsTriedForEver) {
   EXPECT_LE(longest, seconds(16));
 }
 
-TEST_F(ReflectorTest, TroubleAndBackoffEndWithAnEventAPageOrASecondOfWatching) {
+TEST_F(ReflectorTest, TroubleEndsWithAnEventAPageOrASecondOfWatching) {
   const auto troubled = [&] {
     reach_watch();
     for (int round = 0; round < 4; ++round) {
@@ -428,22 +479,20 @@ TEST_F(ReflectorTest, TroubleAndBackoffEndWithAnEventAPageOrASecondOfWatching) {
     reflector_->good_answer(now_);
     ASSERT_TRUE(reflector_->trouble().has_value());
   };
-  const auto expect_fresh = [&] {
+  const auto expect_well = [&] {
     EXPECT_FALSE(reflector_->trouble().has_value());
     EXPECT_EQ(reflector_->settles_at(), MonotonicTime::never());
-    fail(Kind::kRefused);
-    EXPECT_LT(*wait(), milliseconds(1200));
   };
   troubled();
   reflector_->event_seen(true, false, "200");
-  expect_fresh();
+  expect_well();
 
   troubled();
   EXPECT_EQ(reflector_->settles_at(), now_ + seconds(1));
   reflector_->settle(now_ + milliseconds(999));
   EXPECT_TRUE(reflector_->trouble().has_value());
   reflector_->settle(now_ + seconds(1));
-  expect_fresh();
+  expect_well();
 
   begin();
   fail(Kind::kTruncated);
@@ -451,6 +500,26 @@ TEST_F(ReflectorTest, TroubleAndBackoffEndWithAnEventAPageOrASecondOfWatching) {
   expect_stream(StreamKind::kPage);
   action_ = reflector_->page_ended("1", "more", now_).next;
   EXPECT_FALSE(reflector_->trouble().has_value());
+}
+
+TEST_F(ReflectorTest, TheBackoffEndsWhenAWatchHasLivedAsLongAsTheLongestDelay) {
+  for (const auto& [lived, is_fresh] :
+       {std::pair(milliseconds(9999), false), std::pair(milliseconds(10000), true)}) {
+    reach_watch();
+    for (int round = 0; round < 4; ++round) {
+      fail(Kind::kRefused);
+      wait_over();
+    }
+    reflector_->good_answer(now_);
+    reflector_->event_seen(true, false, "200");
+    now_ = now_ + lived;
+    fail(Kind::kTooManyRequests);
+    if (is_fresh) {
+      EXPECT_LT(*wait(), milliseconds(1200));
+    } else {
+      EXPECT_GE(*wait(), seconds(10));
+    }
+  }
 }
 
 TEST_F(ReflectorTest, TroubleSaysTheLastErrorAndTheFirstTime) {
