@@ -71,7 +71,7 @@ bool is_allowed_namespace(const NamespacePolicy& policy, const std::string& name
 }
 
 bool has_too_many_parts(const PodView& pod) {
-  std::size_t parts = pod.containers.size() + pod.volumes.size();
+  std::size_t parts = pod.owners.size() + pod.containers.size() + pod.volumes.size();
   for (const ContainerView& container : pod.containers) {
     parts += container.env.size() + container.mounts.size();
   }
@@ -133,7 +133,8 @@ class Resolver {
     if (too_many_parts_) {
       return refuse(requested, Reason::kPodLimitReached,
                     "the pod has more than " + std::to_string(limits::kPodParts) +
-                        " containers, volumes, mounts and environment variables in all; split it");
+                        " containers, volumes, mounts, environment variables and owners in all; "
+                        "split it");
     }
     const std::vector<Candidate> candidates = find_candidates(requested);
     // What no change of the pod's volumes can cure is said before anything about them.

@@ -15,8 +15,10 @@ void read_annotations(const JsonReader& metadata, PodView& pod) {
   });
 }
 
-void read_owners(const JsonReader& metadata, std::vector<OwnerReference>& owners) {
+void read_owners(const JsonReader& metadata, std::vector<OwnerReference>& owners,
+                 PartBudget& budget) {
   metadata.each("ownerReferences", [&](const JsonReader& owner) {
+    if (!budget.take()) return;
     owners.push_back(
         {owner.text("apiVersion"), owner.text("kind"), owner.text("name"), owner.text("uid")});
   });
@@ -40,28 +42,33 @@ EnvironmentVariable read_variable(const JsonReader& variable) {
   return out;
 }
 
-ContainerView read_container(const JsonReader& container, ContainerKind kind) {
+ContainerView read_container(const JsonReader& container, ContainerKind kind, PartBudget& budget) {
   ContainerView out;
   out.name = container.text("name");
   out.kind = kind;
   container.each("envFrom", [&](const JsonReader&) { out.has_env_from = true; });
-  container.each("env",
-                 [&](const JsonReader& variable) { out.env.push_back(read_variable(variable)); });
+  container.each("env", [&](const JsonReader& variable) {
+    if (budget.take()) out.env.push_back(read_variable(variable));
+  });
   container.each("volumeMounts", [&](const JsonReader& mount) {
+    if (!budget.take()) return;
     out.mounts.push_back({mount.text("name"), mount.text("mountPath"), mount.text("subPath"),
                           mount.text("subPathExpr")});
   });
   return out;
 }
 
-void read_containers(const JsonReader& spec, std::vector<ContainerView>& containers) {
+void read_containers(const JsonReader& spec, std::vector<ContainerView>& containers,
+                     PartBudget& budget) {
   spec.each("containers", [&](const JsonReader& container) {
-    containers.push_back(read_container(container, ContainerKind::kContainer));
+    if (!budget.take()) return;
+    containers.push_back(read_container(container, ContainerKind::kContainer, budget));
   });
   spec.each("initContainers", [&](const JsonReader& container) {
+    if (!budget.take()) return;
     ContainerKind kind = ContainerKind::kInit;
     if (container.text("restartPolicy") == "Always") kind = ContainerKind::kSidecar;
-    containers.push_back(read_container(container, kind));
+    containers.push_back(read_container(container, kind, budget));
   });
 }
 
@@ -96,14 +103,16 @@ PodView read_pod_template(const JsonReader& pod_template) {
   pod.created = metadata.time("creationTimestamp", readable).value_or(WallTime{});
   pod.deleting = metadata.has("deletionTimestamp");
   read_annotations(metadata, pod);
-  read_owners(metadata, pod.owners);
+  PartBudget budget;
+  read_owners(metadata, pod.owners, budget);
 
   const JsonReader spec = pod_template.child("spec");
   pod.node_name = spec.text("nodeName");
   pod.service_account = spec.text("serviceAccountName");
-  read_containers(spec, pod.containers);
-  spec.each("volumes",
-            [&](const JsonReader& volume) { pod.volumes.push_back(read_volume(volume)); });
+  read_containers(spec, pod.containers, budget);
+  spec.each("volumes", [&](const JsonReader& volume) {
+    if (budget.take()) pod.volumes.push_back(read_volume(volume));
+  });
   return pod;
 }
 

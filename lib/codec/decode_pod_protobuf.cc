@@ -79,7 +79,7 @@ OwnerReference read_owner(std::string_view message) {
   return owner;
 }
 
-void read_metadata(std::string_view message, PodView& pod) {
+void read_metadata(std::string_view message, PodView& pod, PartBudget& budget) {
   each_field(message, [&](const ProtobufField& field) {
     switch (field.number()) {
       case 1:
@@ -104,7 +104,7 @@ void read_metadata(std::string_view message, PodView& pod) {
         read_annotation(field.bytes(), pod);
         break;
       case 13:
-        pod.owners.push_back(read_owner(field.bytes()));
+        if (budget.take()) pod.owners.push_back(read_owner(field.bytes()));
         break;
       default:
         break;
@@ -168,7 +168,7 @@ VolumeMount read_mount(std::string_view message) {
   return mount;
 }
 
-ContainerView read_container(std::string_view message, ContainerKind kind) {
+ContainerView read_container(std::string_view message, ContainerKind kind, PartBudget& budget) {
   ContainerView container;
   container.kind = kind;
   each_field(message, [&](const ProtobufField& field) {
@@ -177,10 +177,10 @@ ContainerView read_container(std::string_view message, ContainerKind kind) {
         container.name = field.text();
         break;
       case 7:
-        container.env.push_back(read_variable(field.bytes()));
+        if (budget.take()) container.env.push_back(read_variable(field.bytes()));
         break;
       case 9:
-        container.mounts.push_back(read_mount(field.bytes()));
+        if (budget.take()) container.mounts.push_back(read_mount(field.bytes()));
         break;
       case 19:
         container.has_env_from = true;
@@ -222,15 +222,19 @@ VolumeView read_volume(std::string_view message) {
   return volume;
 }
 
-void read_spec(std::string_view message, PodView& pod) {
+void read_spec(std::string_view message, PodView& pod, PartBudget& budget) {
   std::vector<ContainerView> init_containers;
+  const auto read_into = [&](std::vector<ContainerView>& containers, const ProtobufField& field,
+                             ContainerKind kind) {
+    if (budget.take()) containers.push_back(read_container(field.bytes(), kind, budget));
+  };
   each_field(message, [&](const ProtobufField& field) {
     switch (field.number()) {
       case 1:
-        pod.volumes.push_back(read_volume(field.bytes()));
+        if (budget.take()) pod.volumes.push_back(read_volume(field.bytes()));
         break;
       case 2:
-        pod.containers.push_back(read_container(field.bytes(), ContainerKind::kContainer));
+        read_into(pod.containers, field, ContainerKind::kContainer);
         break;
       case 8:
         pod.service_account = field.text();
@@ -239,7 +243,7 @@ void read_spec(std::string_view message, PodView& pod) {
         pod.node_name = field.text();
         break;
       case 20:
-        init_containers.push_back(read_container(field.bytes(), ContainerKind::kInit));
+        read_into(init_containers, field, ContainerKind::kInit);
         break;
       default:
         break;
@@ -262,13 +266,14 @@ StatusCause read_cause(std::string_view message) {
 
 PodView read_protobuf_pod(std::string_view object) {
   PodView pod;
+  PartBudget budget;
   each_field(object, [&](const ProtobufField& field) {
     switch (field.number()) {
       case 1:
-        read_metadata(field.bytes(), pod);
+        read_metadata(field.bytes(), pod, budget);
         break;
       case 2:
-        read_spec(field.bytes(), pod);
+        read_spec(field.bytes(), pod, budget);
         break;
       case 3:
         each_field(field.bytes(), [&](const ProtobufField& status) {

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "lib/model/limits.h"
 #include "lib/model/names.h"
 #include "lib/model/node_link_set.h"
 #include "lib/model/pod_view.h"
@@ -34,6 +36,21 @@ inline constexpr std::string_view kKubeletConfigPrefix = "kubernetes.io/config."
 inline bool annotation_concerns_us(std::string_view key) {
   return key.starts_with(names::kAnnotationPrefix) || key.starts_with(kKubeletConfigPrefix);
 }
+
+// Counts a pod's parts as they are decoded. A few bytes of an object make a part of a hundred in
+// memory, and a pod beyond limits::kPodParts is refused whatever the others say: one more is kept,
+// so that the refusal is seen, and the rest is skipped.
+class PartBudget {
+ public:
+  bool take() {
+    if (taken_ > limits::kPodParts) return false;
+    ++taken_;
+    return true;
+  }
+
+ private:
+  std::size_t taken_ = 0;
+};
 
 inline std::optional<WatchEventType> event_type(std::string_view word) {
   if (word == "ADDED") return WatchEventType::kAdded;

@@ -17,8 +17,8 @@ inline constexpr std::size_t kPatternListBytes = 1040;
 inline constexpr int kMaxDepth = 16;
 // A pod with more annotations gets its answers as Events only: the admission policy walks no more.
 inline constexpr std::size_t kPodAnnotations = 256;
-// Containers, volumes, mounts and environment variables of a pod, in all: each watch dir is looked
-// for among them, again with every event of the pod.
+// Containers, volumes, mounts, environment variables and owners of a pod, in all: each watch dir is
+// looked for among them, again with every event of the pod. Decoders keep one more at most.
 inline constexpr std::size_t kPodParts = 4096;
 
 // NodeLinkSet (the CRD's bounds, and tighter ones of our own).

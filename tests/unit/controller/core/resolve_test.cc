@@ -630,6 +630,8 @@ TEST(Resolve, APodOfThousandsOfPartsIsRefused) {
   EXPECT_THAT(outcome(pod(2093, 2000)), ElementsAre("app kubelet-pods <emptyDir>/logs"));
   EXPECT_THAT(outcome(pod(2093, 2001)), ElementsAre("/var/log/app PodLimitReached"));
   EXPECT_THAT(outcome(pod(60000, 0)), ElementsAre("/var/log/app PodLimitReached"));
+  EXPECT_THAT(outcome(pod(2093, 2000).owned_by_node("node-a")),
+              ElementsAre("/var/log/app PodLimitReached"));
 }
 
 TEST(Resolve, APodThatIsNotBoundYetHasItsRefusalsAlready) {

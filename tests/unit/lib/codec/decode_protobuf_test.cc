@@ -8,6 +8,7 @@
 #include "lib/base/random.h"
 #include "lib/codec/kube_json.h"
 #include "lib/kube/frame_splitter.h"
+#include "lib/model/limits.h"
 #include "tests/fakes/kube_protobuf.h"
 #include "tests/unit/lib/codec/golden.h"
 
@@ -266,6 +267,55 @@ TEST(DecodeProtobufTest, GeneratedPodsAreTheSameInBothEncodings) {
   }
   EXPECT_GT(whole, 200);
   EXPECT_LT(whole, 590) << "some are read to their head only";
+}
+
+// Containers, volumes, mounts, environment variables and owners.
+std::size_t parts_of(const PodView& pod) {
+  std::size_t parts = pod.owners.size() + pod.containers.size() + pod.volumes.size();
+  for (const ContainerView& each : pod.containers) parts += each.env.size() + each.mounts.size();
+  return parts;
+}
+
+// A few bytes make a part: megabytes of them would be hundreds in memory, for each of a page's
+// pods.
+TEST(DecodeProtobufTest, OfAPodWithTooManyPartsOneMoreThanTheBoundIsKeptInBothEncodings) {
+  const auto many = [](std::size_t count, const Json& each) { return Json(count, each); };
+  const Json name = {{"name", "x"}};
+  const auto in_container = [&](const std::string& list, std::size_t count) {
+    return Json{{"containers", {{{"name", "c"}, {list, many(count, name)}}}}};
+  };
+  constexpr std::size_t kMany = 50000;
+  constexpr std::size_t kBound = limits::kPodParts;
+  struct Case {
+    std::string what;
+    Json spec;
+    std::size_t owners;
+    std::size_t kept;
+  };
+  for (const Case& each : std::vector<Case>{
+           {"containers", {{"containers", many(kMany, name)}}, 0, kBound + 1},
+           {"init containers", {{"initContainers", many(kMany, name)}}, 0, kBound + 1},
+           {"volumes", {{"volumes", many(kMany, name)}}, 0, kBound + 1},
+           {"variables", in_container("env", kMany), 0, kBound + 1},
+           {"mounts", in_container("volumeMounts", kMany), 0, kBound + 1},
+           {"owners", Json::object(), kMany, kBound + 1},
+           {"as many as are linked", in_container("env", kBound - 2), 1, kBound},
+           {"one more", in_container("env", kBound - 1), 1, kBound + 1},
+       }) {
+    SCOPED_TRACE(each.what);
+    Json pod = {{"kind", "Pod"},
+                {"apiVersion", "v1"},
+                {"metadata", {{"name", "x"}, {"annotations", {{"loglink/watch-dir", "/logs"}}}}},
+                {"spec", each.spec}};
+    if (each.owners > 0) pod["metadata"]["ownerReferences"] = many(each.owners, name);
+    const Json event = {{"type", "ADDED"}, {"object", pod}};
+    const auto json = pod_codec().decode_event(event.dump());
+    const auto protobuf = pod_codec().decode_protobuf_event(fakes::protobuf_frame(event).substr(4));
+    ASSERT_TRUE(json) << json.error().message;
+    ASSERT_TRUE(protobuf) << protobuf.error().message;
+    EXPECT_EQ(parts_of(*json->object.value), each.kept);
+    EXPECT_EQ(parts_of(*protobuf->object.value), each.kept);
+  }
 }
 
 // --- what is no answer of a server ---
