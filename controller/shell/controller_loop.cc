@@ -37,6 +37,36 @@ tl::expected<Lease, KubeError> lease_of(UnaryResult result) {
   return decode_lease(result->body);
 }
 
+// Nobody can use the Lease meanwhile, and it ends without anybody's doing.
+bool is_outage(KubeErrorKind kind) {
+  switch (kind) {
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kTls:
+    case KubeErrorKind::kConnectTimeout:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kDeadline:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kAlreadyExists:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+    case KubeErrorKind::kCancelled:
+      return true;
+    case KubeErrorKind::kUnauthorized:
+    case KubeErrorKind::kForbidden:
+    case KubeErrorKind::kNotFound:
+    case KubeErrorKind::kNotServed:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kInvalid:
+    case KubeErrorKind::kUnexpected:
+      return false;
+  }
+  __builtin_unreachable();
+}
+
 template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
@@ -174,6 +204,11 @@ std::string ControllerLoop::cure_of(Part part, const KubeError& error) const {
     return "create the namespace " + config_.leader_election.lease_namespace +
            ", or set leaderElection.leaseNamespace to the controller's own";
   }
+  if (part == Part::kLease && error.kind == KubeErrorKind::kForbidden) {
+    return "grant what the chart's Role for the Lease grants (get, create and update of leases) in "
+           "namespace " +
+           config_.leader_election.lease_namespace;
+  }
   if (part == Part::kPods && error.kind == KubeErrorKind::kInvalid &&
       !config_.pod_selector.empty()) {
     return "correct podSelector of the configuration, now \"" + config_.pod_selector + "\"";
@@ -209,6 +244,13 @@ std::string ControllerLoop::not_ready_because() const {
   }
   if (drained())
     return "drained: loglink-controller drain holds the lease; delete the Lease to go on";
+  const auto lease = troubles_.find(Part::kLease);
+  if (lease != troubles_.end() && !is_outage(lease->second.kind) && !leading()) {
+    return "the Lease " + config_.leader_election.lease_namespace + "/" +
+           config_.leader_election.lease_name +
+           " cannot be used, so that this controller can never lead: " +
+           describe_with_cure(Part::kLease, lease->second);
+  }
   return "";
 }
 
@@ -278,6 +320,7 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
   const ObjectKey key{election.lease_namespace, election.lease_name};
   UnaryRequest http;
   bool creates = false;
+  const bool is_write = std::holds_alternative<LeaderElector::WriteLease>(request);
   if (const auto* write = std::get_if<LeaderElector::WriteLease>(&request)) {
     std::string body = encode_lease(write->lease);
     creates = write->lease.resource_version.empty();
@@ -288,24 +331,36 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
   }
   http.deadline = std::min<Duration>(kLeaseDeadlineMax, election.renew_deadline / 2);
   if (shutdown_since_) http.deadline = kReleaseDeadline;
-  ports_.leases.send(
-      std::move(http), [this, creates, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
-        if (alive.expired()) return;
-        // No lease yet is how each cluster begins; where none can be made, the namespace is
-        // missing.
-        const bool missing = !creates && !result && result.error().kind == KubeErrorKind::kNotFound;
-        const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
-        ++counters_
-              .api_requests[{"lease", result ? "ok" : std::string(to_string(result.error().kind))}];
-        const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
-        if (lease) {
-          trouble(Part::kLease, std::nullopt);
-        } else if (!missing && !lost) {
-          trouble(Part::kLease, lease.error());
-        }
-        elector_.answered(lease, ports_.clock.now());
-        wake_();
-      });
+  ports_.leases.send(std::move(http), [this, creates, is_write,
+                                       alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+    if (alive.expired()) return;
+    // No lease yet is how each cluster begins; where none can be made, the namespace is
+    // missing.
+    const bool missing = !creates && !result && result.error().kind == KubeErrorKind::kNotFound;
+    const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
+    ++counters_
+          .api_requests[{"lease", result ? "ok" : std::string(to_string(result.error().kind))}];
+    const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
+    if (!missing && !lost) lease_answered(is_write, lease);
+    elector_.answered(lease, ports_.clock.now());
+    wake_();
+  });
+}
+
+// Who may read a Lease need not be allowed to write it: what a write has met with is over when one
+// succeeds, or when somebody else keeps the Lease, so that there is nothing to write.
+void ControllerLoop::lease_answered(bool is_write, const tl::expected<Lease, KubeError>& lease) {
+  if (!lease) {
+    lease_write_failed_ = lease_write_failed_ || is_write;
+    trouble(Part::kLease, lease.error());
+    return;
+  }
+  const bool is_kept = seen_lease_ && lease->holder != instance_ && !lease->holder.empty() &&
+                       lease->renewed != seen_lease_->renewed;
+  seen_lease_ = *lease;
+  if (lease_write_failed_ && !is_write && !is_kept) return;
+  lease_write_failed_ = false;
+  trouble(Part::kLease, std::nullopt);
 }
 
 void ControllerLoop::send(std::string kind, UnaryRequest request,

@@ -62,7 +62,7 @@ class ControllerLoop {
   void shut_down();
   [[nodiscard]] bool finished() const { return finished_; }
 
-  // "" when ready (both lists are known); else one line that says why not.
+  // "" when ready (both lists are known, and we lead or could); else one line that says why not.
   [[nodiscard]] std::string not_ready_because() const;
   // What the API server does not answer as it should, "" when it does; a synced controller stays
   // ready meanwhile.
@@ -79,6 +79,7 @@ class ControllerLoop {
 
   enum class Part { kPods, kNodeLinkSets, kLease };
   void trouble(Part part, const std::optional<KubeError>& error);
+  void lease_answered(bool is_write, const tl::expected<Lease, KubeError>& lease);
   [[nodiscard]] std::string cure_of(Part part, const KubeError& error) const;
   [[nodiscard]] std::string describe_with_cure(Part part, const KubeError& error) const;
   void restarted(Part part, std::string_view reason);
@@ -105,6 +106,8 @@ class ControllerLoop {
 
   std::map<Part, KubeError> troubles_;
   ControllerCounters counters_;
+  bool lease_write_failed_ = false;  // and no other one, nor another holder, has been seen since
+  std::optional<Lease> seen_lease_;
   bool was_leading_ = false;
   bool was_drained_ = false;
   int under_way_ = 0;  // writes without an answer yet

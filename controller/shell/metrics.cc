@@ -18,7 +18,8 @@ ControllerMetrics::ControllerMetrics() {
   metrics_.describe_counter("loglink_leader_changes_total",
                             "Times that this controller began to lead");
   metrics_.describe_gauge("loglink_drained", "1 while loglink-controller drain holds the lease");
-  metrics_.describe_gauge("loglink_ready", "1 when pods and NodeLinkSets are listed");
+  metrics_.describe_gauge("loglink_ready",
+                          "1 when pods and NodeLinkSets are listed and the Lease can be used");
   metrics_.describe_counter("loglink_api_writes_total",
                             "Answers of the API server to requests other than watches");
   metrics_.describe_counter("loglink_watch_restarts_total",

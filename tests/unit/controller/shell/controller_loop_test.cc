@@ -256,8 +256,11 @@ TEST(ControllerLoopTest, ALeaseWithoutItsNamespaceIsSaidWithTheKeyToSet) {
   EXPECT_THAT(process.log, HasSubstr("\"elsewhere\" not found"));
   EXPECT_THAT(process.log, HasSubstr("cure=create the namespace elsewhere, or set "
                                      "leaderElection.leaseNamespace to the controller's own"));
+  EXPECT_THAT(process.loop().not_ready_because(),
+              HasSubstr("the Lease elsewhere/loglink-controller cannot be used"));
   world.create("/api/v1/namespaces", {{"metadata", {{"name", "elsewhere"}}}});
   world.run(minutes(1), {&process});
+  EXPECT_EQ(process.loop().not_ready_because(), "");
   EXPECT_THAT(process.log, HasSubstr("the API server answers again"));
   EXPECT_THAT(process.log, HasSubstr("this controller leads"));
 }
@@ -268,6 +271,77 @@ TEST(ControllerLoopTest, ALeaseThatIsNotThereYetIsNoTrouble) {
   world.run(minutes(1), {&process});
   EXPECT_THAT(process.log, HasSubstr("this controller leads"));
   EXPECT_THAT(process.log, Not(HasSubstr("trouble")));
+}
+
+fakes::Fault forbidden_lease(const std::string& method) {
+  fakes::Fault fault;
+  fault.method = method;
+  fault.path_prefix = "/apis/coordination.k8s.io/";
+  fault.count = 1'000'000;
+  fault.status = 403;
+  return fault;
+}
+
+// It would say that it is ready, and nobody would ever lead.
+TEST(ControllerLoopTest, WhoMayNotUseTheLeaseIsNotReadyAndSaysSoOnce) {
+  for (const std::vector<std::string>& forbidden :
+       std::vector<std::vector<std::string>>{{"GET", "POST", "PUT"}, {"POST"}, {"PUT"}}) {
+    SCOPED_TRACE(forbidden.back());
+    World world(11);
+    const bool exists = forbidden.front() == "PUT";
+    if (exists) {
+      world.create(kLease.substr(0, kLease.rfind('/')),
+                   {{"metadata", {{"name", "loglink-controller"}}}});
+    }
+    for (const std::string& method : forbidden) world.kube.faults().add(forbidden_lease(method));
+    Process process(world.kube, world.clock, 1, "a");
+    world.run(minutes(2), {&process});
+    const std::string why_not = process.loop().not_ready_because();
+    EXPECT_THAT(why_not, HasSubstr("the Lease loglink-system/loglink-controller cannot be used"));
+    EXPECT_THAT(why_not, HasSubstr("403"));
+    EXPECT_THAT(why_not, HasSubstr("Role for the Lease"));
+    const std::string said = "trouble with the API server, trying again\n";
+    const std::size_t first = process.log.find(said);
+    ASSERT_NE(first, std::string::npos) << process.log;
+    EXPECT_EQ(process.log.find(said, first + 1), std::string::npos) << process.log;
+
+    world.kube.faults().clear();
+    world.run(minutes(1), {&process});
+    EXPECT_EQ(process.loop().not_ready_because(), "");
+    EXPECT_TRUE(process.loop().leading());
+  }
+}
+
+TEST(ControllerLoopTest, AStandbyIsReadyAlsoWhenItOnceMetATroubleWithTheLease) {
+  World world(12);
+  world.create(kLease.substr(0, kLease.rfind('/')),
+               {{"metadata", {{"name", "loglink-controller"}}}});
+  fakes::Fault once = forbidden_lease("PUT");
+  once.count = 1;
+  world.kube.faults().add(once);
+  Process standby(world.kube, world.clock, 1, "a");
+  world.run(seconds(1), {&standby});
+  ASSERT_THAT(standby.loop().not_ready_because(), HasSubstr("cannot be used"));
+  Process leader(world.kube, world.clock, 2, "b");
+  world.run(seconds(1), {&leader});
+  ASSERT_TRUE(leader.loop().leading());
+  world.run(minutes(1), {&standby, &leader});
+  EXPECT_FALSE(standby.loop().leading());
+  EXPECT_EQ(standby.loop().not_ready_because(), "");
+  EXPECT_EQ(leader.loop().not_ready_because(), "");
+}
+
+TEST(ControllerLoopTest, AnOutageOfTheLeaseAloneDoesNotUnreadyIt) {
+  World world(13);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(minutes(1), {&process});
+  fakes::Fault busy = forbidden_lease("");
+  busy.status = 503;
+  world.kube.faults().add(busy);
+  world.run(minutes(2), {&process});
+  EXPECT_FALSE(process.loop().leading());
+  EXPECT_EQ(process.loop().not_ready_because(), "");
+  EXPECT_THAT(process.loop().trouble(), HasSubstr("503"));
 }
 
 TEST(ControllerLoopTest, ALabelSelectorThatTheServerRefusesIsNamedAsOurs) {
