@@ -263,6 +263,7 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   Dirty dirty;
   const std::string name = object.name;
   NodeState& node = nodes_[name];
+  node.shown_uid = object.uid;
   if (node.object && node.object->uid == object.uid &&
       object.generation < node.object->generation && now < node.answer_trusted_until) {
     node.held_back = std::move(object);

@@ -45,6 +45,9 @@ struct NodeState {
   MonotonicTime answer_trusted_until{};
   // Of the object that went last: an answer about it that was still on its way is no news.
   std::string gone_uid;
+  // Of the object that the watch showed last. What we know only from the answer to its making may
+  // be gone again without the watch having had anything to tell.
+  std::string shown_uid;
 
   bool looked_at = false;                  // desired and left_out are known
   std::optional<NodeLinkSetSpec> desired;  // only while it differs from the object's spec
@@ -62,6 +65,7 @@ struct NodeState {
 
   // What the node is to have; REQUIRES: looked_at.
   [[nodiscard]] const NodeLinkSetSpec& desired_spec() const;
+  [[nodiscard]] bool only_answered() const { return object && object->uid != shown_uid; }
   // The server keeps something else than what we ask for, and asking again would not help.
   [[nodiscard]] bool outdated() const { return vain_write.has_value(); }
   [[nodiscard]] bool empty() const {

@@ -123,8 +123,11 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
     node->vain_write.reset();
     outcome.answers_dirty.insert(name);
   }
-  const bool nothing_to_do = node->object ? desired.spec == stored && owned_by_node(*node->object)
-                                          : desired.spec.sources.empty();
+  // Written as it is, an object that is there does not change, and one that is gone is not found.
+  const bool is_doubtful = node->only_answered() && now.monotonic >= node->answer_trusted_until;
+  const bool nothing_to_do =
+      node->object ? desired.spec == stored && !is_doubtful && owned_by_node(*node->object)
+                   : desired.spec.sources.empty();
   if (nothing_to_do) queue_.forget(name);
   if (nothing_to_do) return false;
   // It stays in force while it is tried again, or the pods' answers would flicker.
@@ -160,6 +163,9 @@ void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
     queue_.add(name, now.monotonic + wait);
   }
   if (node.held_back) queue_.add(name, node.answer_trusted_until);
+  if (node.only_answered() && node.answer_trusted_until > now.monotonic) {
+    queue_.add(name, node.answer_trusted_until);
+  }
   if (!node.rejected.empty()) queue_.add(name, node.rejected_until);
   if (node.vain_write && node.vain_write->until > now.monotonic) {
     queue_.add(name, node.vain_write->until);

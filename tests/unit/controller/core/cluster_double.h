@@ -43,6 +43,8 @@ class ClusterDouble {
   // Watch events are held until deliver().
   void hold_events(bool hold) { holding_ = hold; }
   void deliver();
+  // What is held is never told: a list that was taken meanwhile has swallowed it.
+  void lose_held_events() { held_.clear(); }
 
   // An error instead of doing it (or, with `applied`, although it was done).
   struct Failure {

@@ -219,6 +219,42 @@ TEST_F(SpecWriterTest, A404OnAWriteCreatesTheObject) {
   EXPECT_THAT(cluster_.effects_of_kind<CreateNodeLinkSet>(), SizeIs(1));
 }
 
+// Made and deleted before the watch had shown it: the watch has nothing to tell, and the answer to
+// its making is all that we know of it.
+TEST_F(SpecWriterTest, AnObjectThatTheWatchNeverShowedIsMadeAgainWhenItIsGone) {
+  cluster_.add_node("node-a");
+  cluster_.put_pod(simple_pod());
+  cluster_.sync();
+  cluster_.lead();
+  cluster_.hold_events(true);
+  cluster_.settle();
+  ASSERT_NE(cluster_.object("node-a"), nullptr);
+  cluster_.remove_object("node-a");
+  cluster_.lose_held_events();
+  cluster_.hold_events(false);
+  cluster_.advance(seconds(35));
+  EXPECT_NE(cluster_.object("node-a"), nullptr);
+  EXPECT_THAT(cluster_.effects_of_kind<CreateNodeLinkSet>(), SizeIs(2));
+}
+
+TEST_F(SpecWriterTest, AnObjectThatTheWatchShowsLateIsAskedAfterNowAndThenAndDoesNotChange) {
+  cluster_.add_node("node-a");
+  cluster_.put_pod(simple_pod());
+  cluster_.sync();
+  cluster_.lead();
+  cluster_.hold_events(true);
+  cluster_.settle();
+  const std::string version = cluster_.object("node-a")->resource_version;
+  cluster_.advance(seconds(95));
+  EXPECT_EQ(cluster_.object("node-a")->resource_version, version);
+  EXPECT_THAT(cluster_.effects_of_kind<PutSpec>(), SizeIs(3));
+  cluster_.hold_events(false);
+  cluster_.deliver();
+  cluster_.effects.clear();
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(writes(), 0U);
+}
+
 TEST_F(SpecWriterTest, AnAnswerThatIsLostAlthoughTheWriteWasDoneConverges) {
   publish_web0();
   int failures = 0;
