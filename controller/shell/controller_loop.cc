@@ -283,6 +283,12 @@ void ControllerLoop::step() {
   }
   pods_->tick(now);
   objects_->tick(now);
+  if (!was_synced_ && controller_.synced()) {
+    was_synced_ = true;
+    const std::size_t annotated = controller_.figures().pods_annotated;
+    remark(RemarkLevel::kInfo, "pods and NodeLinkSets are listed",
+           {{"podsAnnotated", std::to_string(annotated)}});
+  }
   elect(now);
   const bool leads = elector_.is_leader(now.monotonic);
   if (leads) {

@@ -108,6 +108,7 @@ class ControllerLoop {
   ControllerCounters counters_;
   bool lease_write_failed_ = false;  // and no other one, nor another holder, has been seen since
   std::optional<Lease> seen_lease_;
+  bool was_synced_ = false;
   bool was_leading_ = false;
   bool was_drained_ = false;
   int under_way_ = 0;  // writes without an answer yet

@@ -240,6 +240,9 @@ TEST(ControllerLoopTest, TroubleIsSaidOnceAndItsEndOnce) {
   world.run(minutes(1), {&process});
   EXPECT_EQ(process.loop().not_ready_because(), "");
   const std::string said = "trouble with the API server, trying again\n";
+  const std::string listed = "pods and NodeLinkSets are listed\n  podsAnnotated=0\n";
+  EXPECT_THAT(process.log, HasSubstr(listed));
+  EXPECT_GT(process.log.find(listed), process.log.find(said)) << process.log;
   const std::size_t first = process.log.find(said);
   ASSERT_NE(first, std::string::npos) << process.log;
   EXPECT_EQ(process.log.find(said, first + 1), std::string::npos) << process.log;
