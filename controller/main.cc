@@ -10,6 +10,7 @@
 #include <iterator>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "controller/shell/drain_command.h"
 #include "controller/shell/explain_command.h"
@@ -30,6 +31,20 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
+constexpr const char* kRunExamples = R"(Examples:
+  loglink-controller run --config /etc/loglink/controller.yaml
+  loglink-controller run --kubeconfig ~/.kube/config --log-level debug)";
+
+constexpr const char* kExplainExamples = R"(Examples:
+  loglink-controller explain -f pods.yaml
+  helm template my-chart | loglink-controller explain -f -
+  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[]] == []'
+
+What it finds wrong is its answer: exit code 0.)";
+
+constexpr const char* kDrainExamples = R"(Examples:
+  loglink-controller drain --timeout 300s)";
+
 constexpr const char* kExamples = R"(Examples:
   loglink-controller run --config /etc/loglink/controller.yaml
   loglink-controller run --kubeconfig ~/.kube/config --log-level debug
@@ -46,7 +61,7 @@ struct Options {
   std::string kubeconfig;
   std::string log_level;
   std::string log_format;
-  std::string manifest;
+  std::vector<std::string> manifests;
   std::string output = "text";
   std::string timeout = "120s";
 };
@@ -106,12 +121,13 @@ int run(const Options& options) {
 int explain(const Options& options) {
   const Expected<ControllerConfig> config = load_config(options);
   if (!config) return report(config.error());
-  const Expected<std::string> manifest = read_file(options.manifest);
+  const std::string& file = options.manifests.front();
+  const Expected<std::string> manifest = read_file(file);
   if (!manifest) return report(manifest.error());
   const loglink::ExplainFormat format = options.output == "json"   ? loglink::ExplainFormat::kJson
                                         : options.output == "yaml" ? loglink::ExplainFormat::kYaml
                                                                    : loglink::ExplainFormat::kText;
-  const std::string name = options.manifest == "-" ? "standard input" : options.manifest;
+  const std::string name = file == "-" ? "standard input" : file;
   const Expected<std::string> text = loglink::explain_manifest(*manifest, name, *config, format,
                                                                loglink::SystemClock().now().wall);
   if (!text) return report(text.error());
@@ -172,15 +188,18 @@ int main(int argc, char** argv) {
   add_log_options(app, options);
 
   CLI::App* run_command = app.add_subcommand("run", "Runs the controller until it is told to stop");
+  run_command->footer(kRunExamples);
   add_config(*run_command, options);
   add_kubeconfig(*run_command, options);
 
   CLI::App* explain_command = app.add_subcommand(
       "explain", "Shows what would be linked and what refused, and why; needs no cluster");
+  explain_command->footer(kExplainExamples);
   add_config(*explain_command, options);
   explain_command
-      ->add_option("-f,--filename", options.manifest,
+      ->add_option("-f,--filename", options.manifests,
                    "Manifest with pods or workloads, required; - is standard input")
+      ->allow_extra_args(false)
       ->type_name("FILE");
   explain_command
       ->add_option("-o,--output", options.output,
@@ -191,6 +210,7 @@ int main(int argc, char** argv) {
   CLI::App* drain_command = app.add_subcommand(
       "drain",
       "Takes all links away before loglink is uninstalled; names nodes that do not answer");
+  drain_command->footer(kDrainExamples);
   add_config(*drain_command, options);
   add_kubeconfig(*drain_command, options);
   drain_command->add_option("--timeout", options.timeout, "How long the agents have, as 120s or 5m")
@@ -203,8 +223,12 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
   // Checked here, because CLI11 would ask for it before it names a misspelled flag.
-  if (explain_command->parsed() && options.manifest.empty()) {
-    std::cerr << "loglink-controller: explain needs -f FILE, or -f - for standard input\n";
+  if (explain_command->parsed() && options.manifests.size() != 1) {
+    std::cerr << "loglink-controller: "
+              << (options.manifests.empty()
+                      ? "explain needs -f FILE, or -f - for standard input\n"
+                      : "explain takes one -f FILE; join files by lines of --- and give them as "
+                        "standard input with -f -\n");
     return kUsage;
   }
   if (run_command->parsed()) return run(options);
