@@ -24,7 +24,17 @@ int main(int argc, char** argv) {
   namespace fakes = loglink::fakes;
   CLI::App app(
       "An in-memory Kubernetes API server: a test and demo program, not for production.\n"
-      "It keeps everything in memory and forgets it at the end.");
+      "It keeps everything in memory and forgets it at the end.",
+      "loglink-embedded-apiserver");
+  app.footer(
+      "It writes DIR/kubeconfig, says on standard output where it listens, and runs until "
+      "SIGTERM.\n\n"
+      "Examples:\n"
+      "  loglink-embedded-apiserver --dir /tmp/api\n\n"
+      "Exit codes: 0 done, 1 failed (the message is on stderr), 2 wrong usage.");
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "loglink-embedded-apiserver: " + CLI::FailureMessage::simple(failed, error);
+  });
   fakes::EmbeddedServerOptions options;
   std::string directory;
   bool plain = false;
@@ -42,7 +52,11 @@ int main(int argc, char** argv) {
   app.add_flag("--without-protobuf", without_protobuf, "Answer in JSON only");
   app.add_flag("--keep-deleted-pods", keep_deleted_pods,
                "Deleted pods stay, terminating, until the control endpoint says finish-pod");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   options.tls = !plain;
   options.kube.install_crd = !without_crd;
   options.kube.watch_list = !without_watch_list;
