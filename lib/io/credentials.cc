@@ -59,7 +59,11 @@ Expected<std::string> checked_token(std::string token, const std::string& origin
 
 Expected<std::string> pem_of(const PemSource& source) {
   if (source.path.empty()) return source.text;
-  return read_file(source.path);
+  Expected<std::string> text = read_file(source.path);
+  if (text && text->empty()) text = fail(ErrorCode::kInvalidArgument, source.path + " is empty");
+  if (text || source.origin.empty()) return text;
+  const Error& error = text.error();
+  return fail(error.code, source.origin + ": " + error.message, error.system_errno);
 }
 
 // A value that is renewed each minute; the last good one stays while renewing fails.
@@ -153,14 +157,8 @@ class KubeconfigCredentials final : public CredentialSource {
   [[nodiscard]] Expected<TlsMaterial> read_material() const {
     TlsMaterial material;
     LOGLINK_ASSIGN_OR_RETURN(material.ca_pem, pem_of(access_.ca));
-    if (!access_.ca.empty() && material.ca_pem.empty()) {
-      return fail(ErrorCode::kInvalidArgument, access_.ca.path + " is empty");
-    }
     LOGLINK_ASSIGN_OR_RETURN(material.certificate_pem, pem_of(access_.certificate));
     LOGLINK_ASSIGN_OR_RETURN(material.key_pem, pem_of(access_.key));
-    if (!access_.certificate.empty() && material.certificate_pem.empty()) {
-      return fail(ErrorCode::kInvalidArgument, access_.certificate.path + " is empty");
-    }
     const auto context = make_tls_context(access_.endpoint, material);
     if (context) return material;
     std::string files;

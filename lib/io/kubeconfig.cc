@@ -64,7 +64,10 @@ std::string beside(const std::string& file, const std::string& path) {
 Expected<PemSource> pem_at(const Place& place, const std::string& key) {
   LOGLINK_ASSIGN_OR_RETURN(const std::string data, text_at(place, key + "-data"));
   LOGLINK_ASSIGN_OR_RETURN(const std::string path, text_at(place, key));
-  if (data.empty()) return PemSource{beside(place.file, path), ""};
+  if (data.empty() && path.empty()) return PemSource{};
+  if (data.empty()) {
+    return PemSource{beside(place.file, path), "", where(child(place, key)) + ": " + key};
+  }
   const std::optional<std::string> text = base64_decode(data);
   if (!text || text->empty()) {
     return fail_at(child(place, key + "-data"), key + "-data is not base64");

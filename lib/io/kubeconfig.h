@@ -16,6 +16,7 @@ namespace loglink {
 struct PemSource {
   std::string path;
   std::string text;
+  std::string origin = {};  // where the path is written: "config (line 7): certificate-authority"
 
   [[nodiscard]] bool empty() const { return path.empty() && text.empty(); }
   auto operator<=>(const PemSource&) const = default;
