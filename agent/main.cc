@@ -34,6 +34,19 @@ struct Flags {
   bool unmount = false;
 };
 
+constexpr const char* kRunExamples = R"(Examples:
+  loglink-agent run --config /etc/loglink/agent.yaml
+  loglink-agent run --from-file nodelinkset.yaml       without an API server)";
+constexpr const char* kApplyExamples = R"(Examples:
+  loglink-agent apply -f nodelinkset.yaml --dry-run    what would be done, and why not
+  loglink-agent apply --last                           in an init container, before collectors start)";
+constexpr const char* kStatusExamples = R"(Examples:
+  loglink-agent status --config /etc/loglink/agent.yaml    on the node)";
+constexpr const char* kMountExamples = R"(Examples:
+  loglink-agent mount && loglink-agent mount --ready   in privileged init containers)";
+constexpr const char* kVerifyExamples = R"(Examples:
+  loglink-agent verify --wait 60s                      in a collector's init container)";
+
 constexpr const char* kExamples = R"(Examples:
   loglink-agent run --config /etc/loglink/agent.yaml
   loglink-agent run --from-file nodelinkset.yaml       without an API server
@@ -108,6 +121,7 @@ int run_main(int argc, char** argv) {
       ->type_name("FILE");
 
   CLI::App* run_app = app.add_subcommand("run", "Keeps the links until it is told to stop");
+  run_app->footer(kRunExamples);
   CLI::Option* kubeconfig =
       run_app
           ->add_option("--kubeconfig", flags.kubeconfig,
@@ -117,6 +131,7 @@ int run_main(int argc, char** argv) {
       ->type_name("FILE")
       ->excludes(kubeconfig);
   CLI::App* apply_app = app.add_subcommand("apply", "Makes the links of one NodeLinkSet, once");
+  apply_app->footer(kApplyExamples);
   CLI::Option* file =
       apply_app->add_option("-f,--file", flags.file, "A NodeLinkSet, in YAML or JSON")
           ->type_name("FILE");
@@ -125,11 +140,14 @@ int run_main(int argc, char** argv) {
   apply_app->add_flag("--dry-run", flags.dry_run, "Only says what would be done");
   CLI::App* status_app =
       app.add_subcommand("status", "Shows which file has which link, and why not");
+  status_app->footer(kStatusExamples);
   CLI::App* mount_app = app.add_subcommand("mount", "Makes the safe roots (privileged)");
+  mount_app->footer(kMountExamples);
   CLI::Option* ready = mount_app->add_flag("--ready", flags.ready, "Opens the gate for collectors");
   mount_app->add_flag("--unmount", flags.unmount, "Takes the safe roots away")->excludes(ready);
   CLI::App* verify_app =
       app.add_subcommand("verify", "Checks that the safe roots are visible and safe here");
+  verify_app->footer(kVerifyExamples);
   verify_app->add_option("--wait", flags.wait, "How long to wait for them, as 60s or 5m");
 
   try {

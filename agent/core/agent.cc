@@ -230,8 +230,11 @@ void Agent::check_roots(const Now& now) {
     }
     const auto known = roots_.find(root.name);
     if (known != roots_.end() && known->second == state) continue;
-    if (known != roots_.end() && state != RootState::kUsable) {
-      note(LogNote::Level::kWarning, "root is not usable", {{"root", root.name}});
+    if (state != RootState::kUsable) {
+      // At the start it may be one that this node has not got: readiness says what is amiss.
+      const bool is_news = known != roots_.end();
+      note(is_news ? LogNote::Level::kWarning : LogNote::Level::kInfo, "root is not usable",
+           {{"root", root.name}});
     }
     roots_[root.name] = state;
     scanner_.set_root(root.name, state == RootState::kUsable);

@@ -88,7 +88,8 @@ class Agent {
 
   // Of the last complete plan. `now` dates changed conditions.
   NodeLinkSetStatus status(const Now& now);
-  // Links are adopted, each root that is needed is safe, the link directory can be written.
+  // Links are adopted, each root that is needed is safe (kubelet-pods always is needed, and so is
+  // some root), the link directory can be written.
   [[nodiscard]] bool ready() const { return !blocker(); }
   // What `loglink-agent status` prints: source → file → link → target, and why not.
   [[nodiscard]] std::vector<std::string> explain() const;
@@ -152,6 +153,7 @@ class Agent {
   void note(LogNote::Level level, std::string message,
             std::vector<std::pair<std::string, std::string>> fields);
   [[nodiscard]] std::optional<Blocker> blocker() const;
+  [[nodiscard]] std::optional<std::string> missing_safe_root() const;
   [[nodiscard]] StatusInput status_input() const;
 
   FilePort& port_;

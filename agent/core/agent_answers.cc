@@ -19,7 +19,25 @@ Reason condition_reason(FileErrorKind kind) {
   return Reason::kReadError;
 }
 
+constexpr const char* kMountCure =
+    "; run `loglink-agent mount`, the agent's init container, and see what it says";
+
 }  // namespace
+
+// Before any source asks for it: the kubelet's directory is on each node, so that its safe root is
+// absent only where the mounter has not run. Other roots may be of other nodes, but one has to be.
+std::optional<std::string> Agent::missing_safe_root() const {
+  if (options_.config.link_mode == LinkMode::kDirect || roots_.empty()) return std::nullopt;
+  const auto is_absent = [](const auto& root) { return root.second == RootState::kAbsent; };
+  const auto pods = roots_.find(std::string(names::kKubeletPodsRoot));
+  if (pods != roots_.end() && is_absent(*pods)) return pods->first;
+  if (std::all_of(roots_.begin(), roots_.end(), is_absent)) return roots_.begin()->first;
+  for (const IndexedSource& each : sources_->sources()) {
+    const auto root = roots_.find(each.source.root);
+    if (!each.refusal && root != roots_.end() && is_absent(*root)) return root->first;
+  }
+  return std::nullopt;
+}
 
 std::optional<Agent::Blocker> Agent::blocker() const {
   if (links_error_) {
@@ -33,15 +51,12 @@ std::optional<Agent::Blocker> Agent::blocker() const {
     const bool unsafe = state == RootState::kUnsafe || unsafe_readings_.at(name) > 0;
     if (unsafe) {
       return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
-                     "root " + name + " is not mounted nosymfollow and read-only"};
+                     "root " + name + " is not mounted nosymfollow and read-only" + kMountCure};
     }
   }
-  for (const IndexedSource& each : sources_->sources()) {
-    if (options_.config.link_mode == LinkMode::kDirect || each.refusal) continue;
-    const auto root = roots_.find(each.source.root);
-    if (root == roots_.end() || root->second != RootState::kAbsent) continue;
+  if (const std::optional<std::string> root = missing_safe_root()) {
     return Blocker{std::string(to_string(Reason::kUnsafeRoot)),
-                   "root " + each.source.root + " has no safe mount on this node"};
+                   "root " + *root + " has no safe mount on this node" + kMountCure};
   }
   if (apply_error_) {
     return Blocker{std::string(to_string(condition_reason(*apply_error_))),

@@ -85,9 +85,7 @@ std::string not_ready(Agent& agent, const Clock& clock) {
   for (const Condition& condition : agent.status(clock.now()).conditions) {
     const bool is_it = condition.type == names::kConditionReady && condition.status != "True";
     if (!is_it) continue;
-    const bool is_unmounted = condition.reason == to_string(Reason::kUnsafeRoot);
-    return condition.reason + ": " + condition.message +
-           (is_unmounted ? "; run `loglink-agent mount` first, or set linkMode: direct" : "");
+    return condition.reason + ": " + condition.message;
   }
   return "the link directory cannot be used";
 }
@@ -184,7 +182,9 @@ Expected<void> print_status(const AgentConfig& config, std::ostream& out) {
         out << "UnsafeRoot: not nosymfollow and read-only\n";
         break;
       case RootState::kAbsent:
-        out << "not there\n";
+        out << "not there"
+            << (config.link_mode == LinkMode::kSafe ? "; `loglink-agent mount` makes it" : "")
+            << "\n";
         break;
       case RootState::kRemote:
         out << "on a remote file system\n";

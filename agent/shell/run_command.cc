@@ -59,11 +59,15 @@ FileStamp stamp_of(const std::string& path) {
 
 class AgentProgram {
  public:
-  AgentProgram(const RunOptions& options, std::unique_ptr<NodeFiles> files)
+  // `file_set`: what options.from_file says, when it had that stamp.
+  AgentProgram(const RunOptions& options, std::unique_ptr<NodeFiles> files,
+               std::optional<NodeLinkSet> file_set, const FileStamp& file_stamp)
       : options_(options),
         files_(std::move(files)),
         random_(random_seed()),
-        metrics_(options.config.link_mode) {
+        metrics_(options.config.link_mode),
+        file_set_(std::move(file_set)),
+        file_stamp_(file_stamp) {
     AgentLoopOptions loop_options;
     loop_options.config = options.config;
     loop_options.watch_limit = affordable_watches();
@@ -79,10 +83,6 @@ class AgentProgram {
   }
 
   Expected<void> run() {
-    if (!options_.from_file.empty()) {
-      file_stamp_ = stamp_of(options_.from_file);
-      LOGLINK_ASSIGN_OR_RETURN(file_set_, read_set_file(options_.from_file));
-    }
     handle_stop_signals(loop_, [this] { stop(); });
     serve();
     if (files_->notice_descriptor() >= 0) {
@@ -181,15 +181,26 @@ class AgentProgram {
     if (path == "/readyz") {
       const std::optional<std::string> why_not = not_ready_because();
       if (why_not) return {503, kPlainText, *why_not + "\n"};
-      const std::string trouble = agent_->trouble();
-      return {200, kPlainText,
-              trouble.empty() ? "ok\n" : "ok, but the API server: " + trouble + "\n"};
+      return {200, kPlainText, "ok" + what_is_amiss() + "\n"};
     }
     if (path == "/metrics") {
       return {200, Metrics::kContentType,
               metrics_.text(agent_->agent(), agent_->session(), clock_.now())};
     }
     return {404, kPlainText, "there are /metrics, /healthz and /readyz\n"};
+  }
+
+  // What a person who asks should know although we are ready.
+  [[nodiscard]] std::string what_is_amiss() const {
+    std::string text;
+    if (const std::string trouble = agent_->trouble(); !trouble.empty()) {
+      text = ", but the API server: " + trouble;
+    }
+    for (const auto& [name, state] : agent_->agent().roots()) {
+      if (state == RootState::kUsable) continue;
+      text += (text.empty() ? ", but root " : "; root ") + name + " is not usable";
+    }
+    return text;
   }
 
   std::optional<std::string> not_ready_because() {
@@ -230,24 +241,31 @@ class AgentProgram {
   std::string waiting_;
   std::string state_trouble_;
   std::optional<NodeLinkSet> file_set_;
-  FileStamp file_stamp_{};
+  FileStamp file_stamp_;
   MonotonicTime file_at_ = MonotonicTime::never();
 };
 
 }  // namespace
 
 Expected<void> run_agent(const RunOptions& options) {
+  std::optional<NodeLinkSet> file_set;
+  const FileStamp stamp = stamp_of(options.from_file);
+  if (!options.from_file.empty()) {
+    LOGLINK_ASSIGN_OR_RETURN(file_set, read_set_file(options.from_file));
+  }
   LOGLINK_ASSIGN_OR_RETURN(auto files, NodeFiles::open(NodeFiles::options_from(
                                            options.config, LinkDirectory::Access::kWrite)));
+  const bool has_api = options.from_file.empty();
   log(LogLevel::kInfo, "loglink-agent starts",
       {{"version", LOGLINK_VERSION},
-       {"node", options.config.node_name},
+       has_api ? std::pair<std::string, std::string>("node", options.config.node_name)
+               : std::pair<std::string, std::string>("file", options.from_file),
        {"linkDir", options.config.link_dir}});
   if (options.config.link_mode == LinkMode::kDirect) {
     log(LogLevel::kWarning,
         "linkMode is direct: nothing protects collectors from files that are swapped for symlinks");
   }
-  AgentProgram program(options, std::move(files));
+  AgentProgram program(options, std::move(files), std::move(file_set), stamp);
   LOGLINK_TRY(program.run());
   log(LogLevel::kInfo, "loglink-agent ends, links stay");
   return {};

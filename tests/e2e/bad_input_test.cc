@@ -110,6 +110,11 @@ TEST_F(BadInput, AWrongWordOrFlagIsAUsageErrorThatNamesIt) {
        "rnu\n"},
       {{"loglink-controller", "explain", "--flename", "x"}, "--flename\n"},
       {{"loglink-controller", "explain"}, "loglink-controller: explain needs -f FILE"},
+      {{"loglink-controller", "explain", "-f", "a.yaml", "-f", "b.yaml"},
+       "loglink-controller: explain takes one -f FILE; join files by lines of ---"},
+      {{"loglink-embedded-apiserver"}, "loglink-embedded-apiserver: --dir is required"},
+      {{"loglink-embedded-apiserver", "--prot", "1"},
+       "loglink-embedded-apiserver: --dir is required"},
   };
   for (const Case& each : cases) {
     std::vector<std::string> arguments = each.arguments;
@@ -117,6 +122,59 @@ TEST_F(BadInput, AWrongWordOrFlagIsAUsageErrorThatNamesIt) {
     Program program(arguments, (base / "output").string());
     EXPECT_EQ(program.wait(std::chrono::seconds(10)), 2) << each.says;
     EXPECT_THAT(program.output(), HasSubstr(each.says));
+  }
+}
+
+TEST_F(BadInput, AnAbsentFileOfAKubeconfigIsNamedWithTheKeyThatNamesIt) {
+  write_file(base / "kubeconfig",
+             "apiVersion: v1\nkind: Config\nclusters:\n- name: c\n  cluster: {server: "
+             "'https://127.0.0.1:1', certificate-authority: absent.crt}\nusers:\n- {name: u, user: "
+             "{token: t}}\ncontexts:\n- name: x\n  context: {cluster: c, user: u}\n"
+             "current-context: x\n");
+  EXPECT_THAT(message({program_path("loglink-controller"), "run", "--kubeconfig",
+                       (base / "kubeconfig").string()},
+                      1),
+              AllOf(HasSubstr("kubeconfig (line 5): certificate-authority: "),
+                    HasSubstr("absent.crt: No such file")));
+}
+
+TEST_F(BadInput, AnAbsentSetIsAllThatAnAgentSays) {
+  write_file(base / "agent.yaml", shared() + "linkMode: direct\n");
+  EXPECT_THAT(message({program_path("loglink-agent"), "run", "--config",
+                       (base / "agent.yaml").string(), "--from-file", "/nowhere/set.yaml"},
+                      1),
+              HasSubstr("/nowhere/set.yaml: No such file"));
+}
+
+TEST_F(BadInput, AHelpShowsTheExamplesOfItsOwnCommandOnly) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string shows;
+    std::vector<std::string> others;
+  };
+  const Case cases[] = {
+      {{"loglink-controller", "run"}, "controller run --config", {"explain -f", "drain --timeout"}},
+      {{"loglink-controller", "explain"}, "explain -f pods.yaml", {"run --config", "drain -"}},
+      {{"loglink-controller", "drain"}, "drain --timeout", {"run --config", "explain -f"}},
+      {{"loglink-controller"}, "drain --timeout", {}},
+      {{"loglink-agent", "run"}, "agent run --from-file", {"apply -f", "mount --ready"}},
+      {{"loglink-agent", "apply"}, "apply --last", {"run --from-file", "mount --ready"}},
+      {{"loglink-agent", "status"}, "agent status", {"run --from-file", "mount --ready"}},
+      {{"loglink-agent", "mount"}, "mount --ready", {"run --from-file", "apply -f"}},
+      {{"loglink-agent", "verify"}, "verify --wait", {"run --from-file", "apply -f"}},
+      {{"loglink-agent"}, "verify --wait", {}},
+      {{"loglink-embedded-apiserver"}, "not for production", {}},
+  };
+  for (const Case& each : cases) {
+    std::vector<std::string> arguments = each.arguments;
+    arguments[0] = program_path(arguments[0]);
+    arguments.emplace_back("--help");
+    Program program(arguments, (base / "output").string());
+    EXPECT_EQ(program.wait(std::chrono::seconds(10)), 0);
+    EXPECT_THAT(program.output(), HasSubstr(each.shows));
+    for (const std::string& other : each.others) {
+      EXPECT_THAT(program.output(), ::testing::Not(HasSubstr(other))) << each.arguments.back();
+    }
   }
 }
 

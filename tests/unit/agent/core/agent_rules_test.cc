@@ -156,6 +156,49 @@ TEST_F(AgentRules, AnAbsentRootKeepsItsLinksAndStartsNoClock) {
   EXPECT_EQ(world.ready_reason(), "");
 }
 
+// It said that it was ready, until the first pod asked for a link.
+TEST_F(AgentRules, WithoutItsSafeRootsItIsNotReadyAlsoWhenNothingAsksForThem) {
+  struct Case {
+    RootState pods;
+    RootState apps;
+    std::string missing;
+  };
+  for (const Case& each : std::vector<Case>{
+           {RootState::kAbsent, RootState::kAbsent, "root kubelet-pods has no safe mount"},
+           {RootState::kAbsent, RootState::kUsable, "root kubelet-pods has no safe mount"},
+           {RootState::kUsable, RootState::kAbsent, ""},  // of other nodes
+           {RootState::kUsable, RootState::kUsable, ""},
+       }) {
+    AgentWorld fresh;
+    fresh.files.set_root_state(kPods, each.pods);
+    fresh.files.set_root_state(kApps, each.apps);
+    fresh.desire({});
+    fresh.settle();
+    EXPECT_EQ(fresh.agent().ready(), each.missing.empty());
+    const Condition ready = fresh.agent().status(fresh.now).conditions.at(0);
+    EXPECT_THAT(ready.message, HasSubstr(each.missing));
+    EXPECT_EQ(ready.message.find("run `loglink-agent mount`") != std::string::npos,
+              !each.missing.empty());
+    fresh.files.set_root_state(kPods, RootState::kUsable);
+    fresh.pass(40s);
+    EXPECT_TRUE(fresh.agent().ready());
+  }
+}
+
+TEST_F(AgentRules, WithOneRootThatIsNotTheKubeletsItIsNotReadyWithoutIt) {
+  AgentWorld fresh;
+  fresh.options.config.roots = {Root{kApps, "/data/apps", {"*"}, false}};
+  fresh.files.set_root_state(kApps, RootState::kAbsent);
+  fresh.desire({});
+  fresh.settle();
+  EXPECT_FALSE(fresh.agent().ready());
+  fresh.options.config.link_mode = LinkMode::kDirect;
+  fresh.restart();
+  fresh.desire({});
+  fresh.settle();
+  EXPECT_TRUE(fresh.agent().ready());
+}
+
 TEST_F(AgentRules, ADirectoryThatCannotBeReadKeepsItsLinksAndIsTriedAgain) {
   write("a.log");
   desire_web();

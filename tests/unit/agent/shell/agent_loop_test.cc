@@ -362,6 +362,22 @@ TEST_F(AgentLoopTest, AnUnsafeRootIsNotReadyAndSaysSo) {
   EXPECT_EQ(body->status.conditions.at(0).reason, "UnsafeRoot");
 }
 
+TEST_F(AgentLoopTest, AMissingSafeRootIsSaidInTheLogAtTheStart) {
+  files_.set_root_state(kRoot, RootState::kAbsent);
+  start();
+  settle();
+  EXPECT_THAT(*loop_->not_ready_because(), HasSubstr("loglink-agent mount"));
+  bool said = false;
+  for (const LogNote& note : loop_->take_notes()) {
+    if (note.message != "not ready") continue;
+    EXPECT_EQ(note.level, LogNote::Level::kWarning);
+    EXPECT_THAT(note.fields.at(0).second,
+                HasSubstr("UnsafeRoot: root kubelet-pods has no safe mount on this node"));
+    said = true;
+  }
+  EXPECT_TRUE(said);
+}
+
 TEST(DesiredText, ASetIsReadBackAsItWasWritten) {
   const NodeLinkSet set = *decode_node_link_set(object_json(10, 0));
   const auto back = decode_desired(encode_desired(set));
