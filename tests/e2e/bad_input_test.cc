@@ -169,7 +169,8 @@ TEST_F(BadInput, AHelpShowsTheExamplesOfItsOwnCommandOnly) {
     std::vector<std::string> arguments = each.arguments;
     arguments[0] = program_path(arguments[0]);
     arguments.emplace_back("--help");
-    Program program(arguments, (base / "output").string());
+    const std::string output = "output of " + std::to_string(&each - cases);  // a file of its own
+    Program program(arguments, (base / output).string());
     EXPECT_EQ(program.wait(std::chrono::seconds(10)), 0);
     EXPECT_THAT(program.output(), HasSubstr(each.shows));
     for (const std::string& other : each.others) {
