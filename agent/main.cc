@@ -1,12 +1,15 @@
 // loglink-agent: flags in, one command out. The only wiring of the agent.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include "agent/shell/commands.h"
 #include "agent/shell/run_command.h"
@@ -61,6 +64,11 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage.)";
 Expected<AgentConfig> read_config(const Flags& flags) {
   std::string text;
   if (!flags.config.empty()) {
+    std::error_code ignored;
+    // A directory can be opened, and reading it throws.
+    if (std::filesystem::is_directory(flags.config, ignored)) {
+      return fail_errno(EISDIR, "cannot read " + flags.config);
+    }
     std::ifstream file(flags.config);
     if (!file) return fail_errno(errno, "cannot read " + flags.config);
     text.assign(std::istreambuf_iterator<char>(file), {});

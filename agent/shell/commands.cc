@@ -4,10 +4,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <ostream>
 #include <random>
+#include <system_error>
 
 #include "agent/core/agent.h"
 #include "agent/shell/agent_loop.h"
@@ -120,6 +123,9 @@ Expected<std::unique_ptr<NodeFiles>> open_files(const AgentConfig& config, bool 
 }  // namespace
 
 Expected<NodeLinkSet> read_set_file(const std::string& path) {
+  std::error_code ignored;
+  // A directory can be opened, and reading it throws.
+  if (std::filesystem::is_directory(path, ignored)) return fail_errno(EISDIR, path);
   std::ifstream file(path);
   if (!file) return fail_errno(errno, path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -125,6 +125,7 @@ TEST_F(ProgramTest, UsageErrorsAreTwoFailuresOneAndHelpNone) {
       {{"apply", "-f", "/nowhere.yaml"}, 1, "/nowhere.yaml"},
       {{"run", "--from-file", "/nowhere.yaml"}, 1, "/nowhere.yaml"},
       {{"run", "--kubeconfig", "/nowhere"}, 1, "/nowhere"},
+      {{"apply", "-f", "/etc"}, 1, "/etc: Is a directory"},
       {{"verify"}, 1, "cannot be seen here"},
   };
   for (const Case& each : cases) {
