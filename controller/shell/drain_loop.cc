@@ -229,7 +229,7 @@ void DrainLoop::empty_objects(Now now) {
                          under_way_.erase(node);
                          if (result) {
                            if (auto written = decode_node_link_set(result->body)) {
-                             objects_[node] = std::move(*written);
+                             adopt_written(node, std::move(*written));
                            }
                          } else {
                            retry_at_[node] = ports_.clock.now().monotonic + kRetry;
@@ -238,6 +238,13 @@ void DrainLoop::empty_objects(Now now) {
                          wake_();
                        });
   }
+}
+
+// The watch may have been faster, and with the agent's answer already; or the object is gone.
+void DrainLoop::adopt_written(const std::string& node, NodeLinkSet written) {
+  const auto known = objects_.find(node);
+  if (known == objects_.end() || known->second.uid != written.uid) return;
+  if (known->second.generation < written.generation) known->second = std::move(written);
 }
 
 std::vector<DrainLoop::Unfinished> DrainLoop::unfinished() const {

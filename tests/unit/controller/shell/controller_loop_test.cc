@@ -372,6 +372,54 @@ TEST(ControllerLoopTest, AShutdownWithADeafServerStillEndsInTime) {
   EXPECT_TRUE(process.loop().finished());
 }
 
+// Keeps answers back until they are asked for.
+class LateAnswers final : public UnaryClient {
+ public:
+  explicit LateAnswers(UnaryClient& inner) : inner_(inner) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    inner_.send(std::move(request), [this, done = std::move(done)](UnaryResult result) {
+      held_.emplace_back([done, result = std::move(result)] { done(result); });
+    });
+  }
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
+  void release() {
+    for (const auto& answer : std::exchange(held_, {})) answer();
+  }
+
+ private:
+  UnaryClient& inner_;
+  std::vector<std::function<void()>> held_;
+};
+
+// The watch brought what drain had written and the agent's answer to it, and then came the answer
+// to the write: taken for newer, it hid the agent's, and drain waited for it until its end.
+TEST(ControllerLoopTest, DrainSeesAnAgentThatIsFasterThanTheServersAnswer) {
+  World world(6);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  leader.crash();
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  LateAnswers writes(*client);
+  DrainLoop drain(
+      ControllerConfig{}, minutes(2), {*client, writes, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  for (int i = 0; i < 200 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {});
+    if (writes.held() == 0) continue;
+    world.agents_answer(0);
+    world.run(milliseconds(500), {});
+    writes.release();
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.unfinished().empty());
+}
+
 TEST(ControllerLoopTest, DrainTakesTheLeaseFromALeaderAndHoldsIt) {
   World world(5);
   Process leader(world.kube, world.clock, 1, "a");
