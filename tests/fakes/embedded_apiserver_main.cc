@@ -28,7 +28,10 @@ int main(int argc, char** argv) {
       "loglink-embedded-apiserver");
   app.footer(
       "It writes DIR/kubeconfig, says on standard output where it listens, and runs until "
-      "SIGTERM.\n\n"
+      "SIGTERM.\n"
+      "It serves pods, nodes, namespaces, leases, events and nodelinksets, with watches, label and "
+      "field selectors,\ntables for kubectl and the pods/status and nodelinksets/status "
+      "subresources. Nothing runs the pods:\nno scheduler, no kubelet, no admission plugins.\n\n"
       "Examples:\n"
       "  loglink-embedded-apiserver --dir /tmp/api\n\n"
       "Exit codes: 0 done, 1 failed (the message is on stderr), 2 wrong usage.");
@@ -43,7 +46,8 @@ int main(int argc, char** argv) {
   bool without_protobuf = false;
   bool keep_deleted_pods = false;
   app.add_option("--dir", directory, "Directory for kubeconfig, token and ca.crt")->required();
-  app.add_option("--port", options.port, "Port on 127.0.0.1; 0 takes a free one");
+  app.add_option("--port", options.port, "Port on 127.0.0.1; 0 takes a free one")
+      ->check(CLI::Range(0, 65535));
   app.add_option("--token", options.kube.admin_token, "Bearer token that may do everything");
   app.add_option("--seed", options.kube.seed, "Seed of the uids");
   app.add_flag("--plain", plain, "HTTP without TLS");

@@ -158,6 +158,14 @@ FakeResponse FakeKube::Implementation::dispatch(const Call& call) {
     return method_not_allowed();
   }
   const bool needs_body = method == "POST" || method == "PUT";
+  if (method == "POST" && call.request.content_type == "application/vnd.kubernetes.protobuf") {
+    if (const std::optional<Json> body = namespace_of_protobuf(call.request.body)) {
+      FakeRequest in_json = call.request;
+      in_json.content_type = "application/json";
+      in_json.body = dump(*body);
+      return dispatch({in_json, call.route, call.type, call.now, call.as_table});
+    }
+  }
   if (needs_body && call.request.content_type.find("json") == std::string::npos &&
       !call.request.content_type.empty()) {
     return unsupported_media_type(

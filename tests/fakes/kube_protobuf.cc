@@ -2,6 +2,8 @@
 
 #include <array>
 #include <functional>
+#include <protozero/exception.hpp>
+#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 
 #include "lib/base/time_text.h"
@@ -260,7 +262,85 @@ std::string encoded(const Json& object, const Message& message) {
   return bytes;
 }
 
+// What a person gives a new object.
+Json metadata_of(protozero::pbf_reader reader) {
+  Json metadata = Json::object();
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        metadata["name"] = reader.get_string();
+        break;
+      case 11:
+      case 12: {
+        const char* const map = reader.tag() == 11 ? "labels" : "annotations";
+        protozero::pbf_reader entry = reader.get_message();
+        std::string key;
+        std::string value;
+        while (entry.next()) {
+          if (entry.tag() == 1) {
+            key = entry.get_string();
+          } else if (entry.tag() == 2) {
+            value = entry.get_string();
+          } else {
+            entry.skip();
+          }
+        }
+        metadata[map][key] = value;
+        break;
+      }
+      default:
+        reader.skip();
+    }
+  }
+  return metadata;
+}
+
+// Of runtime.Unknown: the kind, and the object's own message.
+std::pair<std::string, std::string> kind_and_message(std::string_view bytes) {
+  std::string kind;
+  std::string message;
+  protozero::pbf_reader unknown(bytes.data(), bytes.size());
+  while (unknown.next()) {
+    if (unknown.tag() == 1) {
+      protozero::pbf_reader type = unknown.get_message();
+      while (type.next()) {
+        if (type.tag() == 2) {
+          kind = type.get_string();
+        } else {
+          type.skip();
+        }
+      }
+    } else if (unknown.tag() == 2) {
+      message = unknown.get_string();
+    } else {
+      unknown.skip();
+    }
+  }
+  return {kind, message};
+}
+
 }  // namespace
+
+std::optional<Json> namespace_of_protobuf(std::string_view bytes) {
+  constexpr std::string_view kMagic("k8s\0", 4);
+  if (bytes.substr(0, kMagic.size()) != kMagic) return std::nullopt;
+  try {
+    const auto [kind, message] = kind_and_message(bytes.substr(kMagic.size()));
+    if (kind != "Namespace") return std::nullopt;
+    Json object = {{"apiVersion", "v1"}, {"kind", kind}};
+    protozero::pbf_reader reader(message);
+    while (reader.next()) {
+      if (reader.tag() == 1) {
+        object["metadata"] = metadata_of(reader.get_message());
+      } else {
+        reader.skip();
+      }
+    }
+    return object;
+  } catch (const protozero::exception&) {
+    return std::nullopt;
+  }
+}
 
 std::string protobuf_pod(const Json& pod) { return encoded(pod, pod_message); }
 

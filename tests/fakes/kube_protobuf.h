@@ -4,10 +4,15 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace loglink::fakes {
+
+// A Namespace, as clients with typed objects send it (`kubectl create namespace`); nullopt for
+// another kind and for bytes that are none.
+std::optional<nlohmann::json> namespace_of_protobuf(std::string_view bytes);
 
 // The message alone.
 std::string protobuf_pod(const nlohmann::json& pod);

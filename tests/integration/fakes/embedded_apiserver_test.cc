@@ -110,6 +110,8 @@ spec: {sources: []}
   const std::string objects = (directory_ / "objects.yaml").string();
   EXPECT_THAT(kubectl("apply -f " + objects), HasSubstr("nodelinkset.loglink.io/node-a created"));
   EXPECT_THAT(kubectl("apply -f " + objects), HasSubstr("pod/web unchanged"));
+  EXPECT_THAT(kubectl("create namespace office"), HasSubstr("namespace/office created"));
+  EXPECT_THAT(kubectl("get namespace office"), HasSubstr("Active"));
   EXPECT_THAT(kubectl("-n shop annotate pod web loglink/watch-dir=/var/log/app"),
               HasSubstr("pod/web annotated"));
   EXPECT_THAT(kubectl("-n shop label pod web tier=front"), HasSubstr("pod/web labeled"));
