@@ -66,8 +66,13 @@ std::optional<Agent::Blocker> Agent::blocker() const {
 }
 
 StatusInput Agent::status_input() const {
-  return {*sources_, outcomes_,   [this](SourceId id) { return scanner_.troubles(id); },
-          roots_,    link_count_, planned_generation_};
+  return {*sources_,
+          outcomes_,
+          [this](SourceId id) { return scanner_.troubles(id); },
+          roots_,
+          link_count_,
+          planned_generation_,
+          options_.config.link_mode == LinkMode::kSafe};
 }
 
 NodeLinkSetStatus Agent::status(const Now& now) {

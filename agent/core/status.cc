@@ -82,6 +82,14 @@ void add_root_trouble(const StatusInput& input, const Source& source,
     case RootState::kUsable:
       return;
     case RootState::kAbsent:
+      // The kubelet's directory is on each node; another root may be of other nodes only.
+      if (input.safe_mode && source.root == names::kKubeletPodsRoot) {
+        found.push_back({Reason::kUnsafeRoot, 0,
+                         "root " + source.root +
+                             " has no safe mount on this node; ask the administrator to run "
+                             "`loglink-agent mount`"});
+        return;
+      }
       found.push_back(
           {Reason::kDirectoryNotFound, 0,
            "root " + source.root + " is not there on this node; ask the administrator"});

@@ -22,6 +22,7 @@ struct StatusInput {
   const std::map<std::string, RootState>& roots;
   int links = 0;
   std::int64_t generation = 0;
+  bool safe_mode = true;  // roots are mounts that `loglink-agent mount` makes
 };
 
 // One trouble of a source, ready to be shown.

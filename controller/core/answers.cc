@@ -130,14 +130,19 @@ std::string not_ready_reason(const NodeLinkSet& object) {
   return {};
 }
 
+// Why a pod in order may lack links: the node's agent is not able to make any. Not for the moment
+// in which it starts: its links stand.
+std::optional<Trouble> cannot_link_note(const AnswerInput& input) {
+  const std::string reason = not_ready_reason(*input.node_object);
+  if (reason.empty() || reason == names::kReasonStarting) return std::nullopt;
+  return Trouble{Rank::kNote, std::nullopt, "",
+                 "the agent on node " + input.pod->pod.node_name + " cannot link now (" + reason +
+                     "), so that new files have no link; ask the administrator"};
+}
+
 // Why a pod in order has no link: the last thing to say.
 Trouble no_links_note(const AnswerInput& input) {
   const PodView& pod = input.pod->pod;
-  if (const std::string reason = not_ready_reason(*input.node_object); !reason.empty()) {
-    return {Rank::kNote, std::nullopt, "",
-            "the agent on node " + pod.node_name + " cannot link now (" + reason +
-                "); ask the administrator"};
-  }
   const std::string patterns =
       sanitize(join(input.pod->resolution.sources.front().include, ", "), 200);
   if (pod.finished()) {
@@ -157,6 +162,12 @@ bool agent_refuses_all(const Standing& standing, const Trouble& trouble) {
   if (trouble.rank != Rank::kSource) return false;
   return standing.accepted == 1 || (standing.entry->links == 0 &&
                                     standing.entry->refused >= static_cast<int>(standing.accepted));
+}
+
+// A directory that is not there yet, or whose root cannot be linked through now: nothing is
+// refused, and nothing linked.
+bool is_waited_for(const Trouble& trouble) {
+  return trouble.rank == Rank::kMissing || trouble.reason == Reason::kUnsafeRoot;
 }
 
 // A finished pod that would be Pending: nobody answers for it any more, so it keeps what it was
@@ -192,11 +203,13 @@ Answer answer(const AnswerInput& input) {
       none_left = !standing.limited && agent_refuses_all(standing, told->trouble);
       // Fewer troubles than directories, or a refused file: one of them is there, if only without
       // links.
-      pending = told->trouble.rank == Rank::kMissing && standing.entry->links == 0 &&
+      pending = is_waited_for(told->trouble) && standing.entry->links == 0 &&
                 standing.entry->refused == 0 &&
                 (standing.entry->message.empty() || told->others + 1 >= standing.accepted);
       others = told->others;
       troubles.push_back(std::move(told->trouble));
+    } else if (auto note = cannot_link_note(input)) {
+      troubles.push_back(*std::move(note));
     } else if (standing.entry->links == 0) {
       troubles.push_back(no_links_note(input));
     }

@@ -149,6 +149,8 @@ TEST_F(AgentRules, AnAbsentRootKeepsItsLinksAndStartsNoClock) {
   world.pass(5h);
   EXPECT_THAT(world.link_names(), SizeIs(1));
   EXPECT_EQ(world.ready_reason(), "UnsafeRoot");
+  // It said DirectoryNotFound, as if the pod's owner had misspelt it.
+  EXPECT_EQ(world.reason("web-0"), "UnsafeRoot");
   world.files.set_root_state(kPods, RootState::kUsable);
   write("b.log");
   world.pass(40s);

@@ -450,7 +450,33 @@ TEST(AnswerMessage, SaysThatNoFileMatchesYet) {
 
 TEST(AnswerMessage, SaysThatTheAgentCannotLink) {
   EXPECT_EQ(World(simple_pod()).agent_says(0).not_ready("UnsafeRoot").message(),
-            "the agent on node node-a cannot link now (UnsafeRoot); ask the administrator");
+            "the agent on node node-a cannot link now (UnsafeRoot), so that new files have no "
+            "link; ask the administrator");
+}
+
+// The disk was full with some links made: the pod said Linked, and nothing else.
+TEST(AnswerMessage, SaysThatTheAgentCannotLinkAlsoWhereSomeLinksAreThere) {
+  World full(simple_pod());
+  full.agent_says(3).not_ready("DiskFull");
+  EXPECT_EQ(full.word(), StatusWord::kLinked);
+  EXPECT_EQ(full.message(),
+            "the agent on node node-a cannot link now (DiskFull), so that new files have no link; "
+            "ask the administrator");
+  // Each restart passes through this; the links stand meanwhile.
+  EXPECT_EQ(World(simple_pod()).agent_says(3).not_ready("Starting").message(), "");
+}
+
+TEST(AnswerWord, IsPendingWhileNothingIsLinkedBecauseOfAnUnsafeRoot) {
+  const std::string text = "root kubelet-pods has no safe mount on this node; ask someone";
+  World none(simple_pod());
+  none.agent_says(0, "UnsafeRoot", text);
+  EXPECT_EQ(none.word(), StatusWord::kPending);
+  EXPECT_EQ(none.message(), "UnsafeRoot: " + text);
+  // What was linked before is there still.
+  World some(simple_pod());
+  some.agent_says(2, "UnsafeRoot", text);
+  EXPECT_EQ(some.word(), StatusWord::kLinked);
+  EXPECT_EQ(some.message(), "UnsafeRoot: " + text);
 }
 
 TEST(AnswerMessage, SpeaksOfWatchDirsWhereTheAgentNamesDirectoriesOfTheNode) {
