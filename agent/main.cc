@@ -1,15 +1,10 @@
 // loglink-agent: flags in, one command out. The only wiring of the agent.
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <sstream>
 #include <string>
-#include <system_error>
 
 #include "agent/shell/commands.h"
 #include "agent/shell/run_command.h"
@@ -17,6 +12,8 @@
 #include "lib/codec/config_yaml.h"
 #include "lib/io/credentials.h"
 #include "lib/io/log.h"
+#include "lib/io/text_file.h"
+#include "lib/model/limits.h"
 
 namespace loglink {
 namespace {
@@ -64,15 +61,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage.)";
 Expected<AgentConfig> read_config(const Flags& flags) {
   std::string text;
   if (!flags.config.empty()) {
-    std::error_code ignored;
-    // A directory can be opened, and reading it throws.
-    if (std::filesystem::is_directory(flags.config, ignored)) {
-      return fail_errno(EISDIR, "cannot read " + flags.config);
-    }
-    std::ifstream file(flags.config);
-    if (!file) return fail_errno(errno, "cannot read " + flags.config);
-    text.assign(std::istreambuf_iterator<char>(file), {});
-    if (file.bad()) return fail(ErrorCode::kIo, flags.config + ": cannot be read");
+    LOGLINK_ASSIGN_OR_RETURN(text, read_text_file(flags.config, limits::kFileBytes));
   }
   LOGLINK_ASSIGN_OR_RETURN(
       AgentConfig config,
@@ -104,6 +93,13 @@ MountAction mount_action(const Flags& flags) {
   return flags.unmount ? MountAction::kUnmount : MountAction::kMount;
 }
 
+// Of the program and of each command, so that it may stand before the command or after it, and the
+// command's own help has it.
+void add_config(CLI::App& app, Flags& flags) {
+  app.add_option("--config", flags.config, "Configuration file; without it, defaults")
+      ->type_name("FILE");
+}
+
 int finish(const Expected<void>& result) {
   if (result) return kDone;
   std::cerr << "loglink-agent: " << result.error().message << "\n";
@@ -125,8 +121,7 @@ int run_main(int argc, char** argv) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.add_option("--log-format", flags.log_format, "Overrides logFormat of the configuration")
       ->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--config", flags.config, "Configuration file; without it, defaults")
-      ->type_name("FILE");
+  add_config(app, flags);
 
   CLI::App* run_app = app.add_subcommand("run", "Keeps the links until it is told to stop");
   run_app->footer(kRunExamples);
@@ -157,6 +152,10 @@ int run_main(int argc, char** argv) {
       app.add_subcommand("verify", "Checks that the safe roots are visible and safe here");
   verify_app->footer(kVerifyExamples);
   verify_app->add_option("--wait", flags.wait, "How long to wait for them, as 60s or 5m");
+
+  for (CLI::App* command : {run_app, apply_app, status_app, mount_app, verify_app}) {
+    add_config(*command, flags);
+  }
 
   try {
     app.parse(argc, argv);

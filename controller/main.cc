@@ -3,12 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <iterator>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,6 +16,8 @@
 #include "lib/io/cpprest_client.h"
 #include "lib/io/credentials.h"
 #include "lib/io/log.h"
+#include "lib/io/text_file.h"
+#include "lib/model/limits.h"
 
 namespace {
 
@@ -84,16 +82,8 @@ std::string host_name() {
 }
 
 Expected<std::string> read_file(const std::string& name) {
-  if (name == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  }
-  errno = 0;
-  std::ifstream file(name, std::ios::binary);
-  std::ostringstream text;
-  // An empty file sets the failbit of `text`, without an error of the system's.
-  if (file && !(text << file.rdbuf()) && errno == 0) return std::string();
-  if (!file || !text) return loglink::fail_errno(errno == 0 ? EIO : errno, "cannot read " + name);
-  return text.str();
+  constexpr std::size_t kMost = loglink::limits::kFileBytes;
+  return name == "-" ? loglink::read_standard_input(kMost) : loglink::read_text_file(name, kMost);
 }
 
 Expected<ControllerConfig> load_config(const Options& options) {
@@ -145,6 +135,7 @@ int drain(const Options& options) {
   return done ? kDone : report(done.error());
 }
 
+// Of the program and of each command: see add_log_options.
 void add_config(CLI::App& command, Options& options) {
   command.add_option("--config", options.config_file, "Configuration file; without it, defaults")
       ->type_name("FILE");
@@ -186,6 +177,7 @@ int main(int argc, char** argv) {
     return "loglink-controller: " + CLI::FailureMessage::simple(failed, error);
   });
   add_log_options(app, options);
+  add_config(app, options);
 
   CLI::App* run_command = app.add_subcommand("run", "Runs the controller until it is told to stop");
   run_command->footer(kRunExamples);

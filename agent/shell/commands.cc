@@ -4,13 +4,8 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <ostream>
 #include <random>
-#include <system_error>
 
 #include "agent/core/agent.h"
 #include "agent/shell/agent_loop.h"
@@ -19,6 +14,8 @@
 #include "agent/shell/safe_roots.h"
 #include "lib/base/unique_fd.h"
 #include "lib/codec/manifest.h"
+#include "lib/io/text_file.h"
+#include "lib/model/limits.h"
 #include "lib/model/names.h"
 
 namespace loglink {
@@ -120,15 +117,19 @@ Expected<std::unique_ptr<NodeFiles>> open_files(const AgentConfig& config, bool 
   return files;
 }
 
+// What is no directory was misspelt, and never holds a set.
+Expected<void> check_state_directory(NodeFiles& files, const AgentConfig& config) {
+  const auto stored = files.load_state(std::string(names::kDesiredFile));
+  if (stored || stored.error().kind != FileErrorKind::kNotADirectory) return {};
+  return fail(ErrorCode::kInvalidArgument, "stateDir " + config.state_dir +
+                                               " is not a directory; move what is there away, or "
+                                               "name another one");
+}
+
 }  // namespace
 
 Expected<NodeLinkSet> read_set_file(const std::string& path) {
-  std::error_code ignored;
-  // A directory can be opened, and reading it throws.
-  if (std::filesystem::is_directory(path, ignored)) return fail_errno(EISDIR, path);
-  std::ifstream file(path);
-  if (!file) return fail_errno(errno, path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  LOGLINK_ASSIGN_OR_RETURN(const std::string text, read_text_file(path, limits::kFileBytes));
   return read_node_link_set(text, path);
 }
 
@@ -140,13 +141,16 @@ Expected<void> apply_once(const AgentConfig& config, const ApplyOptions& options
     LOGLINK_ASSIGN_OR_RETURN(desired, read_set_file(options.file));
   }
   LOGLINK_ASSIGN_OR_RETURN(const auto files, open_files(config, options.dry_run));
+  if (is_last) LOGLINK_TRY(check_state_directory(*files, config));
   SystemClock clock;
   SeededRandom random(std::random_device{}());
   Agent agent(*files, random, pass_options(config, options.dry_run, is_last));
   agent.start(clock.now());
   if (desired) agent.set_desired(*std::move(desired), clock.now());
   if (is_last && !agent.desired()) {
-    // The first start of a node: there is nothing to make before collectors start.
+    // The first start of a node: there is nothing to make before collectors start. Nor is there
+    // when the set cannot be read; a broken disk must not keep the agent itself from starting.
+    print_notes(agent, out);
     out << "no set of links is known yet\n";
     return {};
   }
@@ -228,6 +232,11 @@ Expected<void> mount_roots(const AgentConfig& config, MountAction action, std::o
 
 Expected<void> verify_roots(const AgentConfig& config, bool only_configured, Duration wait,
                             std::ostream& out) {
+  if (config.link_mode == LinkMode::kDirect) {
+    return fail(ErrorCode::kFailedPrecondition,
+                "linkMode is direct: links point at host paths, and there are no safe roots to "
+                "verify; set linkMode: safe, or leave `loglink-agent verify` out");
+  }
   SafeRootOptions options;
   options.roots_dir = config.roots_dir;
   const auto end = std::chrono::steady_clock::now() + wait;

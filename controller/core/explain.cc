@@ -89,6 +89,25 @@ void add_refusal(std::string& text, const std::string& word, const std::string& 
   if (cure != std::string::npos) add_line(text, 11, "-> " + message.substr(cure + 2));
 }
 
+// The sources of a workload's pods, with "web-*" where a pod's own name is a part of the path.
+std::vector<Source> shown_sources(const ExplainedPod& explained, const std::string& name,
+                                  const ControllerConfig& config) {
+  const std::vector<Source>& sources = explained.pod.resolution.sources;
+  PodView renamed = explained.pod.pod;
+  if (renamed.name == name) return sources;
+  // As one of them might be called: resolving takes no "*".
+  const std::string example = renamed.name + "-00000";
+  renamed.name = example;
+  std::vector<Source> shown = resolve(renamed, config, {}).sources;
+  if (shown.size() != sources.size()) return sources;
+  for (Source& source : shown) {
+    for (std::size_t at = 0; (at = source.path.find(example, at)) != std::string::npos;) {
+      source.path.replace(at, example.size(), name);
+    }
+  }
+  return shown;
+}
+
 void add_pod(std::string& text, const ExplainedPod& explained, const std::string& name,
              const ControllerConfig& config) {
   const PodView& pod = explained.pod.pod;
@@ -104,9 +123,10 @@ void add_pod(std::string& text, const ExplainedPod& explained, const std::string
     head += pod.finished() ? " (the pod has ended)" : ", until the node's agent answers";
   }
   add_line(text, 0, head);
-  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
+  const std::vector<Source> shown = shown_sources(explained, name, config);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
     if (is_left_out(explained, resolution.watch_dirs[i])) continue;
-    add_source(text, resolution.sources[i], resolution.watch_dirs[i], name, config);
+    add_source(text, shown[i], resolution.watch_dirs[i], name, config);
   }
   for (const Refusal& each : resolution.refusals) {
     add_refusal(text, "refused  ", each.watch_dir, each.reason, each.message);

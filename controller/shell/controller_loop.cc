@@ -310,8 +310,10 @@ void ControllerLoop::elect(Now now) {
     remark(RemarkLevel::kInfo, "this controller leads", {{"instance", instance_}});
   }
   if (!leads && was_leading_) {
+    // Its own name is there as long as no other has taken the lease.
+    const std::string& holder = elector_.holder();
     remark(RemarkLevel::kWarning, "the lease is lost, this controller is a candidate again",
-           {{"holder", elector_.holder()}});
+           {{"lastHolder", holder == instance_ ? "this controller" : holder}});
   }
   was_leading_ = leads;
   if (drained() && !was_drained_) {

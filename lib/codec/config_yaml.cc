@@ -14,6 +14,23 @@ constexpr std::array<std::string_view, 7> kControllerKeys = {
 constexpr std::array<std::string_view, 4> kAgentKeys = {"nodeName", "linkMode", "rescanInterval",
                                                         "missingTargetGrace"};
 
+constexpr std::array<std::string_view, 8> kChartKeys = {
+    "image", "config", "controller", "agent", "rbac", "policies", "drain", "metrics"};
+
+// The keys of the other program, and of the chart, whose values are the file that is at hand.
+template <class Keys>
+void name_strangers(StrictMap& map, const Keys& others, std::string_view other,
+                    const std::string& own_file) {
+  for (const std::string_view key : others) {
+    map.belongs_elsewhere(key,
+                          "a key of " + std::string(other) + "'s configuration, not known here");
+  }
+  for (const std::string_view key : kChartKeys) {
+    map.belongs_elsewhere(key, "a value of the Helm chart, not known here; give " + own_file +
+                                   " of the ConfigMap that `helm template` makes of it");
+  }
+}
+
 void read_root(StrictMap map, Root& root) {
   map.require("name");
   map.require("path");
@@ -76,7 +93,7 @@ void read_controller(StrictMap map, ControllerConfig& config) {
   map.child("leaderElection", [&](StrictMap election) {
     read_election(std::move(election), config.leader_election);
   });
-  for (const std::string_view key : kAgentKeys) map.belongs_to(key, "the agent");
+  name_strangers(map, kAgentKeys, "the agent", "controller.yaml");
   map.finish();
 }
 
@@ -87,7 +104,7 @@ void read_agent(StrictMap map, AgentConfig& config) {
                      config.link_mode);
   map.duration("rescanInterval", config.rescan_interval);
   map.duration("missingTargetGrace", config.missing_target_grace);
-  for (const std::string_view key : kControllerKeys) map.belongs_to(key, "the controller");
+  name_strangers(map, kControllerKeys, "the controller", "agent.yaml");
   map.finish();
 }
 

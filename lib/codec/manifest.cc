@@ -128,12 +128,15 @@ bool has_annotation_of_ours(const JsonReader& metadata) {
   return has;
 }
 
+// On the pods of our own chart, so that they start anew with a changed configuration.
+constexpr std::string_view kConfigChecksum = "loglink.io/config-checksum";
+
 // Keys as others might have called them, "loglink.io/watch-dir" or "acme.com/watch-dir": nobody
 // reads them, so only explain can say it.
 void find_strangers(const JsonReader& metadata, const std::string& whose,
                     std::vector<std::string>& found) {
   metadata.child("annotations").members([&](std::string_view key, const JsonReader&) {
-    if (key.starts_with(names::kAnnotationPrefix)) return;
+    if (key.starts_with(names::kAnnotationPrefix) || key == kConfigChecksum) return;
     if (key.starts_with("loglink.") || key.ends_with("/watch-dir")) {
       found.push_back(sanitize(whose + ": " + std::string(key)));
     }

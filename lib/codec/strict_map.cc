@@ -162,8 +162,8 @@ void StrictMap::duration(std::string_view key, Duration& target) {
   target = *parsed;
 }
 
-void StrictMap::belongs_to(std::string_view key, std::string_view program) {
-  elsewhere_.emplace_back(key, program);
+void StrictMap::belongs_elsewhere(std::string_view key, std::string_view why) {
+  elsewhere_.emplace_back(key, why);
 }
 
 void StrictMap::finish() {
@@ -172,8 +172,7 @@ void StrictMap::finish() {
     const auto other = std::find_if(elsewhere_.begin(), elsewhere_.end(),
                                     [&](const auto& pair) { return pair.first == entry.key; });
     std::string why = "unknown key; " + hint(entry.key, known_);
-    if (other != elsewhere_.end())
-      why = "a key of " + other->second + "'s configuration, not known here";
+    if (other != elsewhere_.end()) why = other->second;
     problem_->note(entry.line, path_of(entry.key) + ": " + why);
   }
 }

@@ -76,8 +76,8 @@ class StrictMap {
     }
   }
 
-  // A key of the other program, so that it is not told as a typo.
-  void belongs_to(std::string_view key, std::string_view program);
+  // A key of another file, so that it is not told as a typo: `why` says of which one.
+  void belongs_elsewhere(std::string_view key, std::string_view why);
   void finish();
 
  private:
@@ -94,7 +94,7 @@ class StrictMap {
   std::string path_;
   ConfigProblem* problem_;
   std::vector<std::string> known_;
-  std::vector<std::pair<std::string, std::string>> elsewhere_;  // key, program
+  std::vector<std::pair<std::string, std::string>> elsewhere_;  // key, why
 };
 
 }  // namespace loglink

@@ -1,21 +1,16 @@
 #include "lib/io/credentials.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <mutex>
 #include <vector>
 
 #include "lib/base/text.h"
-#include "lib/base/unique_fd.h"
 #include "lib/io/address.h"
 #include "lib/io/base64.h"
 #include "lib/io/exec_credential.h"
 #include "lib/io/kubeconfig.h"
+#include "lib/io/text_file.h"
 #include "lib/io/tls_context.h"
 
 namespace loglink {
@@ -27,20 +22,7 @@ constexpr Duration kExpiryLeeway = std::chrono::seconds(10);
 constexpr std::size_t kFileBytes = 1024 * 1024;
 
 Expected<std::string> read_file(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return fail_errno(errno, path);
-  std::string text;
-  std::array<char, 16384> buffer{};
-  while (true) {
-    const ssize_t count = read(fd.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(errno, path);
-    if (count == 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (text.size() > kFileBytes) {
-      return fail(ErrorCode::kResourceExhausted, path + " is larger than 1 MiB");
-    }
-  }
+  return read_text_file(path, kFileBytes);
 }
 
 // A token goes into a header: one with a line break would forge another header.

@@ -160,6 +160,17 @@ Expected<void> check_root_among(const Root& root, const SharedConfig& config) {
   return check_root_place(root_key(root) + ".path", root, config);
 }
 
+// What can be listened on without a resolver. IPv6 by its letters alone: the listener knows the
+// rest.
+bool is_listening_host(std::string_view host) {
+  if (host.empty() || host == "localhost") return true;
+  if (host.front() == '[') {
+    return host.find_first_not_of("[]0123456789abcdefABCDEF:.") == std::string_view::npos;
+  }
+  return host.find_first_not_of("0123456789.") == std::string_view::npos &&
+         std::count(host.begin(), host.end(), '.') == 3;
+}
+
 // "host:port", ":port", "[v6]:port", or "".
 Expected<void> check_address(const std::string& key, const std::string& address) {
   if (address.empty()) return {};
@@ -172,7 +183,7 @@ Expected<void> check_address(const std::string& key, const std::string& address)
   const bool is_number = !port.empty() && port.size() <= 5 &&
                          port.find_first_not_of("0123456789") == std::string_view::npos;
   if (!is_number || std::stoi(std::string(port)) > 65535 || is_bare_v6 ||
-      has_control_character(host) || host.find(' ') != std::string_view::npos) {
+      !is_listening_host(host)) {
     return bad(key, quoted(address) +
                         " is not an address; use \":8080\", \"127.0.0.1:8080\", \"[::1]:8080\", or "
                         "\"\" for none");

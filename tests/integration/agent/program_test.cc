@@ -126,7 +126,8 @@ TEST_F(ProgramTest, UsageErrorsAreTwoFailuresOneAndHelpNone) {
       {{"run", "--from-file", "/nowhere.yaml"}, 1, "/nowhere.yaml"},
       {{"run", "--kubeconfig", "/nowhere"}, 1, "/nowhere"},
       {{"apply", "-f", "/etc"}, 1, "/etc: Is a directory"},
-      {{"verify"}, 1, "cannot be seen here"},
+      {{"apply", "-f", "/dev/zero"}, 1, "/dev/zero is larger than 16 MiB"},
+      {{"status", "--help"}, 0, "--config FILE"},
   };
   for (const Case& each : cases) {
     EXPECT_EQ(run(each.arguments), each.code) << testing::PrintToString(each.arguments);
@@ -135,6 +136,28 @@ TEST_F(ProgramTest, UsageErrorsAreTwoFailuresOneAndHelpNone) {
   write_text(base_ / "agent.yaml", "linkDirs: /x\n");
   EXPECT_EQ(run({"status"}), 1);
   EXPECT_THAT(last_->errors(), HasSubstr("agent.yaml:1"));
+  fs::remove(base_ / "agent.yaml");
+  fs::create_symlink("/dev/zero", base_ / "agent.yaml");
+  EXPECT_EQ(run({"status"}), 1);
+  EXPECT_THAT(last_->errors(), HasSubstr("agent.yaml is larger than 16 MiB"));
+}
+
+TEST_F(ProgramTest, TheLastSetIsNotSoughtInAStateDirectoryThatIsAFile) {
+  EXPECT_EQ(run({"apply", "--last"}), 0);
+  EXPECT_THAT(last_->output(), HasSubstr("no set of links is known yet"));
+  fs::remove_all(base_ / "state");
+  write_text(base_ / "state", "not a directory");
+  EXPECT_EQ(run({"apply", "--last"}), 1);
+  EXPECT_THAT(last_->errors(),
+              HasSubstr("stateDir " + (base_ / "state").string() + " is not a directory"));
+}
+
+TEST_F(ProgramTest, InDirectModeThereIsNothingToVerify) {
+  EXPECT_EQ(run({"verify"}), 1);
+  EXPECT_THAT(last_->errors(), HasSubstr("linkMode is direct"));
+  configure("safe");
+  EXPECT_EQ(run({"verify"}), 1);
+  EXPECT_THAT(last_->errors(), HasSubstr("cannot be seen here"));
 }
 
 TEST_F(ProgramTest, ADryRunSaysWhatApplyThenDoes) {

@@ -211,6 +211,9 @@ INSTANTIATE_TEST_SUITE_P(
               1,
               "/nowhere/controller.yaml: No such file"},
         Usage{{"explain", "-f", "/nowhere/pods.yaml"}, 1, "/nowhere/pods.yaml: No such file"},
+        Usage{{"explain", "-f", "/dev/zero"}, 1, "/dev/zero is larger than 16 MiB"},
+        Usage{{"run", "--config", "/dev/zero"}, 1, "/dev/zero is larger than 16 MiB"},
+        Usage{{"--config", "/nowhere/c.yaml", "explain", "-f", "-"}, 1, "/nowhere/c.yaml"},
         Usage{{"explain", "-f", "-", "-o", "json"}, 0, "\"nodeLinkSets\""},
         Usage{{"explain", "-f", "-", "--log-level", "debug"}, 0, "loglink"}));
 

@@ -181,8 +181,8 @@ TEST_F(CredentialsTest, NamesTheFileThatIsMissingOrWrong) {
   EXPECT_THAT(load(write("c1", kubeconfig("certificate-authority: absent.crt", "token: t")))
                   .error()
                   .message,
-              HasSubstr(directory_ + "/c1 (line 2): certificate-authority: " + directory_ +
-                        "/absent.crt: No such file"));
+              HasSubstr(directory_ + "/c1 (line 2): certificate-authority: cannot read " +
+                        directory_ + "/absent.crt: No such file"));
   write("empty.crt", "");
   EXPECT_THAT(
       load(write("c2", kubeconfig("certificate-authority: empty.crt", "token: t"))).error().message,

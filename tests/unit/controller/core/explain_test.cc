@@ -97,6 +97,19 @@ TEST(ExplainText, LeavesTheEndOfAPodsNameOpenWhereAWorkloadMakesIt) {
   EXPECT_THAT(text, HasSubstr("pod prod/cron-*: no loglink annotation\n"));
 }
 
+TEST(ExplainText, LeavesTheEndOfAPodsNameOpenInADirectoryThatIsCalledAfterThePod) {
+  PodBuilder pod = PodBuilder().named("prod", "web").watch("/logs");
+  pod.host_path("logs", "/var/log/apps").env_field("POD_NAME", "metadata.name");
+  pod.mount_expr("logs", "/logs", "$(POD_NAME)");
+  ControllerConfig config;
+  config.roots = {Root{"apps", "/var/log/apps", {"*"}, false}};
+  const auto text = [&](const std::set<ObjectKey>& workloads) {
+    return explanation_to_text(explain({pod}, config, kNow), config, workloads);
+  };
+  EXPECT_THAT(text({ObjectKey{"prod", "web"}}), HasSubstr("on node  /var/log/apps/web-*\n"));
+  EXPECT_THAT(text({}), HasSubstr("on node  /var/log/apps/web\n"));
+}
+
 TEST(ExplainText, SaysWhichPodsDoNotAsk) {
   EXPECT_EQ(text_of({PodBuilder()}),
             "pod prod/web-0: no loglink annotation\n\n"

@@ -131,6 +131,9 @@ TEST(ConfigYamlTest, ErrorsNameFileLineKeyAndCure) {
       {"roots:\n- /var/log\n",
        "c.yaml:2: roots[0]: expected a map of keys and values, but it is a string, \"/var/log\""},
       {"linkMode: safe\n", "c.yaml:1: linkMode: a key of the agent's configuration"},
+      {"image:\n  tag: v1\n",
+       "c.yaml:1: image: a value of the Helm chart, not known here; give "
+       "controller.yaml of the ConfigMap that `helm template` makes"},
       {"staticPods: \"yes\"\n",
        "c.yaml:1: staticPods: expected true or false, but it is a string, \"yes\""},
       {"staticPods: yes\n", "c.yaml:1: staticPods: \"yes\" is read differently"},
