@@ -17,12 +17,6 @@ constexpr std::size_t kNotesKept = 1000;
 constexpr std::size_t kDurationsKept = 20'000;
 constexpr std::uint64_t kRelistEvery = 20;  // rescans
 
-// A plan looks at everything: it is made again only when it has cost a small part of the time
-// since.
-constexpr Duration kPlanGapPerFile = std::chrono::microseconds(10);
-constexpr Duration kPlanGapLeast = std::chrono::milliseconds(1);
-// While directories are still being read, what is known already is linked this often.
-constexpr Duration kPlanWhileScanning = std::chrono::milliseconds(200);
 // A plan tells the memory which files are in use; where nothing changes for a week it would forget
 // them.
 constexpr Duration kPlanAtLeastEvery = std::chrono::hours(1);
@@ -78,7 +72,7 @@ Agent::Agent(FilePort& port, Random& random, AgentOptions options)
 }
 
 void Agent::start(const Now& now) {
-  planned_at_ = now.monotonic;
+  pace_.start(now.monotonic);
   restore_memory();
   check_roots(now);
   relist_links(now);
@@ -138,6 +132,7 @@ void Agent::expire_absent(const Now& now) {
 // The step.
 
 bool Agent::step(const Now& now) {
+  pace_.step(now.monotonic);
   expire_absent(now);
   take_notices(now);
   if (now.monotonic >= rescan_at_) run_rescan(now);
@@ -157,7 +152,8 @@ bool Agent::step(const Now& now) {
   run_probes();
   store_when_due(now);
   const bool applying = !operations_.empty() && !options_.dry_run;
-  return scanner_.has_work() || applying || !probe_queue_.empty() || may_plan(now);
+  return scanner_.has_work() || applying || !probe_queue_.empty() || pace_.is_measuring() ||
+         may_plan(now);
 }
 
 MonotonicTime Agent::next_wakeup() const {
@@ -167,8 +163,9 @@ MonotonicTime Agent::next_wakeup() const {
     // No plan without the link directory.
     next = std::min(next, links_retry_at_);
   } else {
-    next = std::min(next, std::max(next_change_, plan_ready_at_));
-    if (plan_wanted_) next = std::min(next, plan_ready_at_);
+    const MonotonicTime ready = pace_.ready_at(false);
+    next = std::min(next, std::max(next_change_, ready));
+    if (plan_wanted_) next = std::min(next, ready);
   }
   if (desired_dirty_) next = std::min(next, desired_store_at_);
   if (memory_.version() != stored_memory_version_) next = std::min(next, memory_store_at_);
@@ -208,7 +205,7 @@ void Agent::run_rescan(const Now& now) {
   for (const auto& [target, view] : probes_) probe_queue_.insert(target);
   // What files are still in use only a plan knows.
   expire_due_ = true;
-  if (now.monotonic - planned_at_ >= kPlanAtLeastEvery) plan_wanted_ = true;
+  if (now.monotonic - pace_.last_end() >= kPlanAtLeastEvery) plan_wanted_ = true;
   ++rescans_;
   const FileExpected<std::int64_t> version = port_.link_directory_version();
   const bool same = version && links_version_ == *version;
@@ -404,22 +401,16 @@ std::optional<Operation> Agent::fast_operation(const AppearedFile& file) const {
 bool Agent::may_plan(const Now& now) const {
   if (!links_known_ || links_dirty_) return false;
   if (!plan_wanted_ && next_change_ > now.monotonic) return false;
-  if (now.monotonic < plan_ready_at_) return false;
-  return !scanner_.is_scanning() || now.monotonic >= planned_at_ + kPlanWhileScanning;
+  return now.monotonic >= pace_.ready_at(scanner_.is_scanning());
 }
 
 void Agent::run_plan(const Now& now) {
   ++counters_.plans;
   plan_wanted_ = false;
   plan_failed_ = false;
-  planned_at_ = now.monotonic;
+  pace_.planned(now.monotonic);
   PlanResult result = plan({*sources_, set_observed_, scanner_.observed(), roots_, links_.links(),
                             memory_, clocks_, probes_, spelling_, options_.config, now});
-  std::size_t files = links_.links().size();
-  for (const auto& [where, directory] : scanner_.observed()) files += directory.entries.size();
-  const Duration gap = kPlanGapPerFile * static_cast<Duration::rep>(files);
-  plan_ready_at_ = now.monotonic;
-  if (gap >= kPlanGapLeast) plan_ready_at_ = now.monotonic + gap;
   for (const auto& [key, path] : result.linked) memory_.refresh(key, path, now.wall);
   std::erase_if(probes_, [&](const auto& each) { return result.probes.count(each.first) == 0; });
   for (const Target& target : result.probes) {

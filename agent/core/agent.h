@@ -20,6 +20,7 @@
 #include "agent/core/link_table.h"
 #include "agent/core/operation.h"
 #include "agent/core/plan.h"
+#include "agent/core/plan_pace.h"
 #include "agent/core/source_index.h"
 #include "agent/core/status.h"
 #include "lib/base/clock.h"
@@ -194,8 +195,7 @@ class Agent {
   bool no_birth_time_ = false;
   bool equal_inodes_ = false;
   bool plan_wanted_ = false;
-  MonotonicTime planned_at_{};
-  MonotonicTime plan_ready_at_{};
+  PlanPace pace_;
   MonotonicTime next_change_ = MonotonicTime::never();
   std::deque<Operation> operations_;
   std::set<std::string> pending_names_;

@@ -84,7 +84,14 @@ void DirectoryScanner::walk(SourceId id) {
 }
 
 void DirectoryScanner::add_user(const Target& directory, SourceId id) {
-  std::vector<SourceId>& users = books_[directory].users;
+  const auto [book, is_new] = books_.try_emplace(directory);
+  if (is_new) {
+    // Not read yet: unknown, not a directory that nobody looks at, whose files a plan asks to see
+    // one by one.
+    observed_.try_emplace(directory);
+    changed_ = true;
+  }
+  std::vector<SourceId>& users = book->second.users;
   const auto position = std::lower_bound(users.begin(), users.end(), id);
   if (position == users.end() || *position != id) users.insert(position, id);
 }

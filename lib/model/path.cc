@@ -37,8 +37,12 @@ std::string join_path(std::string_view a, std::string_view b) {
 }
 
 bool has_dot_dot(std::string_view path) {
-  const std::vector<std::string> parts = split(path, '/');
-  return std::find(parts.begin(), parts.end(), "..") != parts.end();
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    if (path.substr(begin, end - begin) == "..") return true;
+    begin = end + 1;
+  }
+  return false;
 }
 
 bool has_control_character(std::string_view text) {

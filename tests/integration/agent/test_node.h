@@ -47,6 +47,12 @@ inline int number_from_environment(const char* name, int otherwise) {
   return text == nullptr ? otherwise : std::atoi(text);
 }
 
+// This build's, or LOGLINK_AGENT: to try another build with the same tests.
+inline std::string agent_program() {
+  const char* const other = std::getenv("LOGLINK_AGENT");
+  return other == nullptr ? LOGLINK_BINARY_DIR "/bin/loglink-agent" : other;
+}
+
 class TestNode {
  public:
   explicit TestNode(const std::string& mode = "direct", const std::string& more_config = "") {
@@ -122,8 +128,8 @@ class TestNode {
   std::unique_ptr<Program> start(const std::string& command,
                                  const std::vector<std::string>& more_arguments = {},
                                  const std::vector<std::string>& environment = {}) {
-    std::vector<std::string> arguments = {LOGLINK_BINARY_DIR "/bin/loglink-agent", command,
-                                          "--config", (base_ / "agent.yaml").string()};
+    std::vector<std::string> arguments = {agent_program(), command, "--config",
+                                          (base_ / "agent.yaml").string()};
     const std::string set = (base_ / "set.yaml").string();
     if (command == "run") arguments.insert(arguments.end(), {"--from-file", set});
     if (command == "apply") arguments.insert(arguments.end(), {"-f", set});
