@@ -385,7 +385,9 @@ std::optional<Operation> Agent::fast_operation(const AppearedFile& file) const {
   if (operation.new_target.size() > kTargetBytesMax) return std::nullopt;
   const LinkEntry* const existing = links_.find(operation.name);
   if (existing != nullptr) {
-    if (!existing->is_link || existing->target != operation.new_target) return std::nullopt;
+    const bool stays = existing->is_link && existing->target == operation.new_target &&
+                       pending_names_.count(operation.name) == 0;
+    if (!stays) return std::nullopt;
     return operation;
   }
   if (links_.has_target(operation.new_target) || memory_.find(*key) != nullptr ||
@@ -464,6 +466,10 @@ void Agent::apply_slice(const Now& now) {
 void Agent::apply(const Operation& operation, const Now& now) {
   const bool waits =
       apply_error_ && blocks_all(*apply_error_) && apply_retry_at_ != MonotonicTime::never();
+  if (operation.only_if_gone) {
+    const std::optional<Target> old = spelling_.parse(operation.old_target);
+    if (old && !is_still_gone(*old)) return keep(operation, *old, now);
+  }
   FileExpected<void> done;
   begin_own_changes();
   switch (operation.kind) {
@@ -490,6 +496,33 @@ void Agent::apply(const Operation& operation, const Now& now) {
   } else {
     failed(operation, done.error(), now);
   }
+}
+
+// A file may be made anew between the last look at its directory and the time at which its link is
+// to go: that is as long as a rescan where no notice came. A link taken away under a file that is
+// there, and made again, has it sent twice.
+bool Agent::is_still_gone(const Target& target) {
+  const auto root = roots_.find(target.root);
+  if (root == roots_.end() || root->second != RootState::kUsable) return false;
+  switch (probe_result(port_.stat(target.root, target.path)).state) {
+    case TargetState::kMissing:
+    case TargetState::kFifo:
+    case TargetState::kOther:
+      return true;
+    case TargetState::kUnknown:
+    case TargetState::kRegular:
+      return false;
+  }
+  __builtin_unreachable();
+}
+
+void Agent::keep(const Operation& operation, const Target& target, const Now& now) {
+  note(LogNote::Level::kInfo, "link kept, its target is back",
+       {{"link", operation.name}, {"target", operation.old_target}});
+  clocks_.missing_since.erase(operation.name);
+  scanner_.look_at(target, now);
+  if (probes_.find(target) != probes_.end()) probe_queue_.insert(target);
+  plan_wanted_ = true;
 }
 
 void Agent::count_links(const Operation& operation, int links) {

@@ -144,6 +144,8 @@ class Agent {
   void run_plan(const Now& now);
   void apply_slice(const Now& now);
   void apply(const Operation& operation, const Now& now);
+  [[nodiscard]] bool is_still_gone(const Target& target);
+  void keep(const Operation& operation, const Target& target, const Now& now);
   void count_links(const Operation& operation, int links);
   void applied(const Operation& operation, const Now& now);
   void failed(const Operation& operation, const FileError& error, const Now& now);

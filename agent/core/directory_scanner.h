@@ -59,6 +59,8 @@ class DirectoryScanner {
   // not.
   std::optional<AppearedFile> take(const FileNotice& notice, const Now& now);
   void mark_changed() { changed_ = true; }
+  // One file, as if a notice had named it.
+  void look_at(const Target& file, const Now& now);
   void mark_all_dirty();
   // Each directory is looked at once: one stat where nothing changed.
   void rescan(const std::set<Target>& growing);

@@ -61,6 +61,16 @@ std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, con
   return appeared;
 }
 
+void DirectoryScanner::look_at(const Target& file, const Now& now) {
+  const Target directory{file.root, std::string(parent_path(file.path))};
+  const auto book = books_.find(directory);
+  if (book == books_.end()) return;
+  if (!book->second.listed) return want_scan(directory, book->second);
+  const FileNotice notice{FileNotice::Kind::kEntry, 0, std::string(base_name(file.path))};
+  if (reconcile_entry(directory, book->second, notice)) changed_ = true;
+  pay_for_walks(book->second, now);
+}
+
 bool DirectoryScanner::pay_for_event(const Target& directory, Book& book, const Now& now) {
   const IndexedSource& payer = payer_of(book);
   const AgentLimits& limits = config_.limits;

@@ -40,6 +40,9 @@ struct Operation {
   Target file;
   FileInfo info;
   SourceId source = 0;
+  // Of replace and remove: right only while the old target is gone, which is for the last moment
+  // to say.
+  bool only_if_gone = false;
 
   auto operator<=>(const Operation&) const = default;
 };

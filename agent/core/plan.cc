@@ -416,6 +416,7 @@ class Planner {
     by_target_.erase(old.target);
     make(newcomer, id, name, OperationKind::kReplace, OperationReason::kTargetChanged,
          old.entry->target);
+    replaces_.back().only_if_gone = !old.removal || old.removal == OperationReason::kTargetGone;
     return true;
   }
 
@@ -429,7 +430,7 @@ class Planner {
             OperationReason reason, const std::string& old_target) {
     Operation operation{
         kind,          reason,         name, old_target, in_.spelling.text(newcomer.file),
-        newcomer.file, *newcomer.info, id};
+        newcomer.file, *newcomer.info, id,   false};
     (kind == OperationKind::kMake ? makes_ : replaces_).push_back(std::move(operation));
     made_.insert(name);
     count(id, 1);
@@ -511,7 +512,8 @@ class Planner {
                             "",
                             link.target,
                             {},
-                            link.owner.value_or(0)});
+                            link.owner.value_or(0),
+                            link.removal == OperationReason::kTargetGone});
       } else {
         respell(name, link);
       }
@@ -529,7 +531,7 @@ class Planner {
     if (text == link.entry->target || text.size() > kTargetBytesMax) return;
     replaces_.push_back({OperationKind::kReplace, OperationReason::kModeChanged, name,
                          link.entry->target, std::move(text), link.target, link.view.info,
-                         *link.owner});
+                         *link.owner, false});
   }
 
   const PlanInput& in_;
