@@ -276,9 +276,12 @@ void Agent::relist_links(const Now& now) {
   }
   links_error_.reset();
   links_dirty_ = false;
+  links_version_.reset();
+  if (version) links_version_ = *version;
+  // Nearly always it is as it was, and then no second table is needed to see that.
+  if (links_known_ && links_.is(*listed)) return;
   LinkTable fresh;
   fresh.assign(std::move(*listed));
-  if (!links_known_ || fresh.links() != links_.links()) plan_wanted_ = true;
   for (const auto& [name, entry] : links_.links()) {
     const LinkEntry* const now_there = fresh.find(name);
     const bool as_it_was = now_there != nullptr && *now_there == entry;
@@ -286,8 +289,7 @@ void Agent::relist_links(const Now& now) {
   }
   links_ = std::move(fresh);
   links_known_ = true;
-  links_version_.reset();
-  if (version) links_version_ = *version;
+  plan_wanted_ = true;
 }
 
 // Our own changes make another version of the link directory. When it was the known one just before

@@ -9,7 +9,7 @@ namespace loglink {
 namespace {
 
 // One slice of work: short enough that an event of another tenant never waits long for it.
-constexpr std::size_t kSliceEntries = 1000;
+constexpr std::size_t kSliceEntries = 250;
 constexpr std::size_t kSliceDirectories = 64;
 constexpr std::size_t kSliceChecks = 256;
 constexpr int kAncestorSteps = 64;

@@ -1,9 +1,11 @@
 // What is in the link directory, as last seen, and what it points at.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/core/plan.h"
 
@@ -15,6 +17,11 @@ class LinkTable {
     targets_.clear();
     links_.clear();
     for (LinkEntry& entry : entries) set(std::move(entry));
+  }
+  // What a listing has shown. REQUIRES: sorted by name; otherwise it may be said to differ.
+  [[nodiscard]] bool is(const std::vector<LinkEntry>& entries) const {
+    return std::equal(entries.begin(), entries.end(), links_.begin(), links_.end(),
+                      [](const LinkEntry& a, const auto& b) { return a == b.second; });
   }
   void set(LinkEntry entry) {
     erase(entry.name);
