@@ -21,6 +21,9 @@ std::optional<Duration> retry_after(const FakeResponse& response) {
   return std::nullopt;
 }
 
+// Of the time that a request needs, this part is spent in the process.
+constexpr int kInProcessShare = 4;
+
 MonotonicTime later(MonotonicTime from, Duration by) {
   return by == Duration::max() ? MonotonicTime::never() : from + by;
 }
@@ -53,9 +56,14 @@ struct SimKubeClient::Exchange {
   std::uint64_t id = 0;
   UnaryRequest request;
   std::function<void(UnaryResult)> done;
+  bool has_left = false;  // the process
   MonotonicTime sent;
   MonotonicTime due;
   std::optional<UnaryResult> result;  // set: the answer is on its way
+
+  [[nodiscard]] MonotonicTime deadline() const { return sent + request.deadline; }
+  // What is to be done next is done by the process.
+  [[nodiscard]] bool is_at_home() const { return !has_left || result.has_value(); }
 };
 
 SimKubeClient::SimKubeClient(SimKube& sim, std::string token, const Clock& clock)
@@ -86,9 +94,16 @@ void SimKubeClient::send(UnaryRequest request, std::function<void(UnaryResult)> 
   exchange->request = std::move(request);
   exchange->done = std::move(done);
   exchange->sent = sim_.now_.monotonic;
-  exchange->due = sim_.now_.monotonic + sim_.delay();
+  exchange->due = sim_.now_.monotonic + sim_.delay() / kInProcessShare;
   const std::uint64_t id = exchange->id;
   exchanges_.emplace(id, std::move(exchange));
+}
+
+void SimKubeClient::set_dead() {
+  std::erase_if(exchanges_, [this](const auto& each) {
+    return !each.second->has_left && (frozen_ || sim_.random_.below(2) == 0);
+  });
+  frozen_ = false;
 }
 
 SimKube::SimKube(FakeKubeOptions options, std::uint64_t seed, Now start)
@@ -127,9 +142,9 @@ std::optional<FakeResponse> SimKube::random_refusal() {
 }
 
 // Whether the stream has something to do now. Draws from its watch.
-bool SimKube::stream_due(SimKubeClient::Stream& stream) {
-  if (now_.monotonic >= stream.timeout()) return true;
-  if (stream.stalled) return false;
+bool SimKube::stream_due(const SimKubeClient& client, SimKubeClient::Stream& stream) {
+  if (now_.monotonic >= stream.timeout() || client.link_ == SimLink::kRefused) return true;
+  if (stream.stalled || client.link_ != SimLink::kUp) return false;
   if (!stream.answered) return now_.monotonic >= stream.due;
   if (stream.watch && !stream.body_ended) {
     FakeKube::Pulled pulled = server_.pull(*stream.watch, now_);
@@ -156,6 +171,11 @@ void SimKube::stream_step(SimKubeClient& client, SimKubeClient::Stream& stream) 
     end_stream(client, stream,
                transport_error(deadline ? KubeErrorKind::kDeadline : KubeErrorKind::kIdleTimeout,
                                "nothing came in time"));
+  } else if (client.link_ == SimLink::kRefused) {
+    end_stream(
+        client, stream,
+        transport_error(stream.answered ? KubeErrorKind::kTruncated : KubeErrorKind::kRefused,
+                        "refused"));
   } else if (!stream.answered) {
     stream_head(client, stream);
   } else {
@@ -248,9 +268,6 @@ FakeResponse SimKube::handle(const SimKubeClient& client, const UnaryRequest& as
 
 UnaryResult SimKube::perform(SimKubeClient& client, SimKubeClient::Exchange& exchange) {
   const UnaryRequest& asked = exchange.request;
-  if (client.clock_.now().monotonic > asked.not_after) {
-    return tl::unexpected(transport_error(KubeErrorKind::kCancelled, "the right to write ended"));
-  }
   FakeRequest request;
   request.method = to_string(asked.method);
   request.target = asked.target;
@@ -285,15 +302,40 @@ UnaryResult SimKube::perform(SimKubeClient& client, SimKubeClient::Exchange& exc
   return tl::unexpected(std::move(error));
 }
 
+// The last thing that the process does: whether it still may.
+void SimKube::leave(const SimKubeClient& client, SimKubeClient::Exchange& exchange) {
+  exchange.has_left = true;
+  exchange.sent = now_.monotonic;
+  if (client.clock_.now().monotonic > exchange.request.not_after) {
+    exchange.result =
+        tl::unexpected(transport_error(KubeErrorKind::kCancelled, "the right to write ended"));
+    exchange.due = now_.monotonic;
+    return;
+  }
+  exchange.due = now_.monotonic + delay();
+}
+
+void SimKube::arrive(SimKubeClient& client, SimKubeClient::Exchange& exchange) {
+  exchange.due = now_.monotonic + delay();
+  if (client.link_ == SimLink::kRefused) {
+    exchange.result = tl::unexpected(transport_error(KubeErrorKind::kRefused, "refused"));
+    return;
+  }
+  if (client.link_ != SimLink::kSilent) exchange.result = perform(client, exchange);
+  const bool is_lost = client.link_ != SimLink::kUp;
+  if (is_lost || exchange.due > exchange.deadline()) {
+    exchange.due = std::max(exchange.deadline(), now_.monotonic);
+    exchange.result = tl::unexpected(transport_error(KubeErrorKind::kDeadline, "too late"));
+  }
+}
+
 void SimKube::exchange_step(SimKubeClient& client, SimKubeClient::Exchange& exchange) {
-  const MonotonicTime deadline = exchange.sent + exchange.request.deadline;
-  if (!exchange.result) {
-    exchange.result = perform(client, exchange);
-    exchange.due = now_.monotonic + delay();
-    if (exchange.due > deadline) {
-      exchange.due = deadline;
-      exchange.result = tl::unexpected(transport_error(KubeErrorKind::kDeadline, "too late"));
-    }
+  if (!exchange.has_left) return leave(client, exchange);
+  if (!exchange.result) return arrive(client, exchange);
+  // An answer that was on its way when the link broke.
+  if (client.link_ != SimLink::kUp && *exchange.result && now_.monotonic < exchange.deadline()) {
+    exchange.due = exchange.deadline();
+    exchange.result = tl::unexpected(transport_error(KubeErrorKind::kDeadline, "too late"));
     return;
   }
   const auto done = std::move(exchange.done);
@@ -307,11 +349,12 @@ bool SimKube::step(Now now) {
   std::vector<std::function<void()>> due;
   for (SimKubeClient* client : clients_) {
     for (auto& [id, stream] : client->streams_) {
-      if (!stream_due(*stream)) continue;
+      if (client->frozen_ || !stream_due(*client, *stream)) continue;
       due.push_back([this, client, one = stream.get()] { stream_step(*client, *one); });
     }
     for (auto& [id, exchange] : client->exchanges_) {
       if (now_.monotonic < exchange->due) continue;
+      if (client->frozen_ && exchange->is_at_home()) continue;
       due.push_back([this, client, one = exchange.get()] { exchange_step(*client, *one); });
     }
   }
@@ -324,13 +367,17 @@ MonotonicTime SimKube::next_due() const {
   MonotonicTime next = MonotonicTime::never();
   for (const SimKubeClient* client : clients_) {
     for (const auto& [id, stream] : client->streams_) {
+      if (client->frozen_) break;
       next = std::min(next, stream->timeout());
-      if (stream->stalled) continue;
+      if (stream->stalled || client->link_ != SimLink::kUp) continue;
       const bool waits = !stream->answered || !stream->pending.empty() || stream->body_ended;
       if (waits) next = std::min(next, stream->due);
       if (!waits && stream->watch) next = std::min(next, stream->watch->next_wake());
     }
-    for (const auto& [id, exchange] : client->exchanges_) next = std::min(next, exchange->due);
+    for (const auto& [id, exchange] : client->exchanges_) {
+      if (client->frozen_ && exchange->is_at_home()) continue;
+      next = std::min(next, exchange->due);
+    }
   }
   return next;
 }

@@ -35,14 +35,32 @@ struct SimNetwork {
 
 class SimKube;
 
-// The API as one process sees it. Destroying it is the process's crash: requests on their way may
-// still be done, nobody hears of it.
+// The network between one process and the server, on top of SimNetwork.
+enum class SimLink {
+  kUp,
+  kRefused,  // connections are refused, and those that are open end
+  kSilent,   // nothing gets through; what is not repeated in time is lost
+  kDeaf      // requests get through, answers do not
+};
+
+// The API as one process sees it. Destroying it is the end of its connections: requests on their
+// way may still be done, nobody hears of it.
+//
+// A request waits for a short time in the process before it leaves: then its `not_after` is
+// checked, for the last time.
 class SimKubeClient final : public StreamTransport, public UnaryClient {
  public:
   ~SimKubeClient() override;
   StreamId open(StreamRequest request, StreamHandler& handler) override;
   void cancel(StreamId id) override;
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override;
+
+  void set_link(SimLink link) { link_ = link; }
+  // The process does not run: what has not left it stays, what comes for it waits; its timeouts
+  // strike when it runs again.
+  void set_frozen(bool frozen) { frozen_ = frozen; }
+  // The process is killed: of what has not left it some still does, unless it is frozen.
+  void set_dead();
 
  private:
   friend class SimKube;
@@ -56,6 +74,8 @@ class SimKubeClient final : public StreamTransport, public UnaryClient {
   const Clock& clock_;
   std::map<StreamId, std::unique_ptr<Stream>> streams_;
   std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
+  SimLink link_ = SimLink::kUp;
+  bool frozen_ = false;
 };
 
 class SimKube {
@@ -103,8 +123,10 @@ class SimKube {
   void stream_piece(SimKubeClient& client, SimKubeClient::Stream& stream);
   void end_stream(SimKubeClient& client, SimKubeClient::Stream& stream,
                   std::optional<KubeError> error);
-  bool stream_due(SimKubeClient::Stream& stream);
+  bool stream_due(const SimKubeClient& client, SimKubeClient::Stream& stream);
   void exchange_step(SimKubeClient& client, SimKubeClient::Exchange& exchange);
+  void leave(const SimKubeClient& client, SimKubeClient::Exchange& exchange);
+  void arrive(SimKubeClient& client, SimKubeClient::Exchange& exchange);
   FakeResponse handle(const SimKubeClient& client, const UnaryRequest& asked,
                       const FakeRequest& request);
   UnaryResult perform(SimKubeClient& client, SimKubeClient::Exchange& exchange);

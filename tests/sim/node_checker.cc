@@ -24,6 +24,10 @@ std::string base_of(const std::string& path) { return path.substr(path.rfind('/'
 
 void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   if (!desired) return;
+  // What an agent that starts still has of an older set is no reason to take links away.
+  if (desired_ && desired_->uid == desired->uid && desired->generation < desired_->generation) {
+    return;
+  }
   if (desired_ && desired_->uid == desired->uid && desired_->generation == desired->generation &&
       desired_->spec == desired->spec) {
     return;
@@ -60,17 +64,22 @@ void NodeChecker::note_target(const std::string& target) {
   const bool regular = *kind == FileKind::kRegular;
   const auto [entry, is_new] = targets_.try_emplace(target);
   TargetHistory& history = entry->second;
-  if (is_new) history = {true, MonotonicTime{}, std::nullopt};
+  if (is_new) history = {true, MonotonicTime{}, std::nullopt, std::nullopt, MonotonicTime{}};
   if (!regular && history.regular) {
     const bool long_there = now - history.regular_since > kSeenWithin;
     if (!history.gone_since || long_there) history.gone_since = now;
   }
   if (regular && !history.regular) history.regular_since = now;
   history.regular = regular;
+  if (!regular) history.id.reset();
   if (!regular) return;
   TargetText parsed;
   parse_target(target, parsed);
   const auto info = files_.inspect(parsed.root, parsed.path);
+  if (history.id != info->id) {
+    history.id = info->id;
+    history.id_since = now;
+  }
   linked_[{info->id, info->birth_ns.value_or(0)}].insert(target);
 }
 
@@ -109,6 +118,23 @@ void NodeChecker::check_new(const std::string& name, const std::string& target) 
   const std::string prefix = pod->second.second + "_" + pod->second.first + "_";
   if (name.compare(0, prefix.size(), prefix) != 0) {
     complain("S3 another pod's directory", name, target);
+  }
+}
+
+// No line is sent twice: of several names of a file one is linked. An agent cannot know of names
+// that have just changed hands.
+void NodeChecker::check_once(const std::string& name, const std::string& target) {
+  const MonotonicTime now = clock_.now().monotonic;
+  TargetText parsed;
+  if (now - disturbed_at_ < kSeenWithin || !parse_target(target, parsed)) return;
+  const auto info = files_.inspect(parsed.root, parsed.path);
+  if (!info) return;
+  for (const auto& [other, entry] : files_.link_directory()) {
+    if (other == name || foreign_.count(other) > 0) continue;
+    const auto history = targets_.find(entry.target);
+    if (history == targets_.end() || history->second.id != info->id) continue;
+    if (now - history->second.id_since < kSeenWithin) continue;
+    complain("once: a file is linked twice, it has " + other, name, target);
   }
 }
 
@@ -201,12 +227,18 @@ void NodeChecker::before_change(const LinkChange& change) {
 void NodeChecker::after_change(const LinkChange& change) {
   if (change.kind == LinkChange::Kind::kRemove) return;
   check_new(change.name, change.new_target);
+  check_once(change.name, change.new_target);
   if (change.kind == LinkChange::Kind::kMake) check_limits(change.name, change.new_target);
   note_target(change.new_target);
 }
 
 void NodeChecker::stranger_removed(const std::string& name) {
   removed_by_strangers_[name] = clock_.now().monotonic;
+}
+
+void NodeChecker::agent_was_frozen() {
+  disturb();
+  for (auto& [name, time] : removed_by_strangers_) time = clock_.now().monotonic;
 }
 
 void NodeChecker::check_foreign() {

@@ -46,6 +46,10 @@ class NodeChecker {
   void forget_foreign(const std::string& name) { foreign_.erase(name); }
   // A stranger has deleted a link of ours.
   void stranger_removed(const std::string& name);
+  // The agent has begun, or could not see all that there was: it may not know yet what is.
+  void disturb() { disturbed_at_ = clock_.now().monotonic; }
+  // What happened while the agent was frozen, it may not have seen yet.
+  void agent_was_frozen();
   [[nodiscard]] const std::map<std::string, LinkEntry>& foreign() const { return foreign_; }
   void check_foreign();
 
@@ -64,6 +68,8 @@ class NodeChecker {
     bool regular = false;
     MonotonicTime regular_since{};
     std::optional<MonotonicTime> gone_since;  // the present gap, or the last one
+    std::optional<FileId> id;                 // while it is regular
+    MonotonicTime id_since{};
   };
 
   // The kind of what a target means; nullopt: it cannot be seen now.
@@ -72,6 +78,7 @@ class NodeChecker {
                             const std::string& target) const;
   void note_target(const std::string& target);
   void check_new(const std::string& name, const std::string& target);
+  void check_once(const std::string& name, const std::string& target);
   void check_gone(const std::string& name, const std::string& target, bool replaced);
   void check_limits(const std::string& name, const std::string& target);
   [[nodiscard]] bool has_lingered(const std::string& name, const std::string& target) const;
@@ -95,6 +102,7 @@ class NodeChecker {
   std::map<Inode, std::set<std::string>> linked_;
   std::set<std::string> removed_in_step_;
   std::map<std::string, MonotonicTime> removed_by_strangers_;
+  MonotonicTime disturbed_at_{};
 };
 
 }  // namespace loglink::sim

@@ -102,24 +102,54 @@ class Schedule {
 
   void disturb_a_process() {
     const int nth = static_cast<int>(1 + world_.dice.below(3));
-    if (world_.dice.below(3) == 0) {
-      ControllerProcess& controller = some_controller();
-      if (!controller.loop) return;
-      switch (world_.dice.below(3)) {
-        case 0:
-          world_.note(controller.name + " is killed");
-          return world_.kill(controller);
-        case 1:
-          world_.note(controller.name + " will die at a write");
-          return controller.api->crash_at_write(nth);
-        default:
-          world_.note(controller.name + " shuts down");
-          return controller.loop->shut_down();
+    if (world_.dice.below(3) == 0) return disturb_a_controller(nth);
+    disturb_an_agent(nth);
+  }
+
+  // Often longer than a lease lasts.
+  Duration long_or_short() {
+    const std::uint64_t seconds_max = world_.dice.below(2) == 0 ? 20 : 180;
+    return milliseconds(500 + 1000 * world_.dice.below(seconds_max));
+  }
+
+  void cut_off(Process& process) {
+    static constexpr fakes::SimLink kBroken[] = {fakes::SimLink::kRefused, fakes::SimLink::kSilent,
+                                                 fakes::SimLink::kDeaf};
+    const fakes::SimLink link = kBroken[world_.dice.below(3)];
+    world_.cut_off(process, link, long_or_short());
+  }
+
+  void disturb_a_controller(int nth) {
+    ControllerProcess& controller = some_controller();
+    if (!controller.loop) return;
+    switch (world_.dice.below(6)) {
+      case 0:
+        world_.note(controller.name + " is killed");
+        return world_.kill(controller);
+      case 1:
+        world_.note(controller.name + " will die at a write");
+        return controller.api->crash_at_write(nth);
+      case 2:
+        if (controller.frozen_until) return;
+        world_.note(controller.name + " shuts down");
+        return controller.loop->shut_down();
+      case 3:
+        return world_.freeze(controller, long_or_short());
+      case 4: {
+        world_.note(controller.name + " will freeze at a write");
+        const Duration time = long_or_short();
+        return controller.api->freeze_at_write(
+            nth, [this, &controller, time] { world_.freeze(controller, time); });
       }
+      default:
+        return cut_off(controller);
     }
+  }
+
+  void disturb_an_agent(int nth) {
     Node& node = some_node();
     if (!node.agent) return;
-    switch (world_.dice.below(4)) {
+    switch (world_.dice.below(6)) {
       case 0:
         world_.note("the agent of " + node.name + " is killed");
         return world_.kill(node);
@@ -129,10 +159,15 @@ class Schedule {
       case 2:
         world_.note("the agent of " + node.name + " will die at a change");
         return node.port->crash_at_change(nth);
-      default:
+      case 3:
+        if (node.frozen_until) return;
         world_.note("the agent of " + node.name + " stops");
         node.agent->stop();
         return world_.kill(node);
+      case 4:
+        return world_.freeze(node, long_or_short());
+      default:
+        return cut_off(node);
     }
   }
 
@@ -212,6 +247,7 @@ class Schedule {
         const bool absent = node.files.root_state(kAppsRoot) == RootState::kUsable;
         world_.note("root apps of " + node.name + (absent ? " vanishes" : " is back"));
         const RootState state = absent ? RootState::kAbsent : RootState::kUsable;
+        node.checker->disturb();
         return world_.change_files(
             node, [&](FakeFiles& files) { files.set_root_state(kAppsRoot, state); });
       }
@@ -249,6 +285,7 @@ class Schedule {
   void make_peace() {
     world_.note("peace");
     world_.kube().set_network({milliseconds(20), 0, 0, 0, 0, 0, 0, 0, 0});
+    world_.heal();
     tenants_.finish();
     restart_what_is_down();
     for (auto& node : world_.nodes) {

@@ -31,6 +31,7 @@ class SimFiles final : public FilePort {
 
   // Calls that fail, out of 1,000.
   void set_failures(unsigned per_mille) { failures_ = per_mille; }
+  [[nodiscard]] bool fails_at_times() const { return failures_ > 0; }
   // The process dies at the `nth` change from now: before or after it is done.
   void crash_at_change(int nth) { crash_in_ = nth; }
   // Told before and after each change of the link directory that succeeds.

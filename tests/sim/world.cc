@@ -83,7 +83,7 @@ World::World(std::uint64_t seed)
     kube_->server().set_user("agent-" + name, "system:serviceaccount:loglink-system:agent",
                              agent_rules());
     for (const char* root : {kPodsRoot, kAppsRoot}) node->files.add_root(root);
-    node->files.set_time(now_.wall);
+    node->files.set_time(node->clock.now().wall);
     node->config.node_name = name;
     set_times(node->config);
     node->config.missing_target_grace = seconds(90);
@@ -170,6 +170,7 @@ void World::start(Node& node) {
                                            node.clock, dice);
   node.agent->start();
   node.awake = true;
+  node.checker->disturb();
 }
 
 void World::start(ControllerProcess& controller) {
@@ -188,13 +189,21 @@ void World::start(ControllerProcess& controller) {
 void World::kill(Node& node) {
   node.agent.reset();
   node.port.reset();
-  if (node.api) orphans_.push_back(std::move(node.api));
-  if (orphans_.size() > kOrphans) orphans_.erase(orphans_.begin());
+  bury(node);
 }
 
 void World::kill(ControllerProcess& controller) {
   controller.loop.reset();
-  if (controller.api) orphans_.push_back(std::move(controller.api));
+  bury(controller);
+}
+
+void World::bury(Process& process) {
+  process.frozen_until.reset();
+  process.cut_off_until.reset();
+  if (process.api) {
+    process.api->client().set_dead();
+    orphans_.push_back(std::move(process.api));
+  }
   if (orphans_.size() > kOrphans) orphans_.erase(orphans_.begin());
 }
 
@@ -211,14 +220,66 @@ void World::crashed(const Crash& crash) {
   }
 }
 
+std::vector<Process*> World::processes() {
+  std::vector<Process*> all;
+  for (const auto& node : nodes) all.push_back(node.get());
+  for (const auto& controller : controllers) all.push_back(controller.get());
+  return all;
+}
+
+void World::freeze(Process& process, Duration time) {
+  note(process.name + " freezes");
+  process.frozen_until = now_.monotonic + time;
+  process.api->client().set_frozen(true);
+}
+
+void World::thaw(Process& process) {
+  note(process.name + " goes on");
+  process.frozen_until.reset();
+  process.awake = true;
+  process.api->client().set_frozen(false);
+  for (const auto& node : nodes) {
+    if (node.get() == &process) node->checker->agent_was_frozen();
+  }
+}
+
+void World::cut_off(Process& process, fakes::SimLink link, Duration time) {
+  note(process.name + " is cut off, kind " + std::to_string(static_cast<int>(link)));
+  process.cut_off_until = now_.monotonic + time;
+  process.api->client().set_link(link);
+}
+
+void World::reconnect(Process& process) {
+  note(process.name + " is connected again");
+  process.cut_off_until.reset();
+  process.api->client().set_link(fakes::SimLink::kUp);
+}
+
+void World::end_faults_that_are_over() {
+  for (Process* process : processes()) {
+    if (process->frozen_until && *process->frozen_until <= now_.monotonic) thaw(*process);
+    if (process->cut_off_until && *process->cut_off_until <= now_.monotonic) reconnect(*process);
+  }
+}
+
+void World::heal() {
+  for (Process* process : processes()) {
+    if (process->api) process->api->freeze_at_write(0, {});
+    if (process->frozen_until) thaw(*process);
+    if (process->cut_off_until) reconnect(*process);
+  }
+}
+
 // --- work ---------------------------------------------------------------------------------------
 
 bool World::is_due(const Node& node) const {
+  if (node.frozen_until) return false;
   return node.agent && (node.awake || node.port->has_notices() ||
                         node.agent->next_wakeup() <= node.clock.now().monotonic);
 }
 
 bool World::is_due(const ControllerProcess& controller) const {
+  if (controller.frozen_until) return false;
   return controller.loop &&
          (controller.awake || controller.loop->next_wakeup() <= controller.clock.now().monotonic);
 }
@@ -231,6 +292,7 @@ void World::observe() {
 
 void World::step(Node& node) {
   node.checker->begin_step();
+  if (node.port->fails_at_times()) node.checker->disturb();
   node.awake = false;
   if (node.agent->step()) node.awake = true;
   node.agent->take_notes();
@@ -270,17 +332,22 @@ bool World::work() {
 void World::wait(Duration most) {
   MonotonicTime next = std::min(kube_->next_due(), now_.monotonic + most);
   for (const auto& node : nodes) {
-    if (!node->agent) continue;
+    if (!node->agent || node->frozen_until) continue;
     next = std::min(next, node->clock.world_time(node->agent->next_wakeup()));
   }
   for (const auto& controller : controllers) {
-    if (!controller->loop) continue;
+    if (!controller->loop || controller->frozen_until) continue;
     next = std::min(next, controller->clock.world_time(controller->loop->next_wakeup()));
+  }
+  for (const Process* process : processes()) {
+    if (process->frozen_until) next = std::min(next, *process->frozen_until);
+    if (process->cut_off_until) next = std::min(next, *process->cut_off_until);
   }
   const Duration passed = std::max(next - now_.monotonic, Duration(1000));
   now_.monotonic = now_.monotonic + passed;
   now_.wall += passed;
-  for (const auto& node : nodes) node->files.set_time(now_.wall);
+  for (const auto& node : nodes) node->files.set_time(node->clock.now().wall);
+  end_faults_that_are_over();
 }
 
 void World::run(Duration time) {
@@ -341,6 +408,10 @@ void World::check_request(const std::string& token, const UnaryRequest& asked,
     const json body = json::parse(asked.body);
     const std::string version = body["metadata"].value("resourceVersion", "");
     if (version.empty()) complain("a PUT without resourceVersion: " + what);
+  }
+  if (asked.method == Method::kPatch && asked.target.find("/pods/") != std::string::npos) {
+    const json metadata = json::parse(asked.body)["metadata"];
+    if (metadata.value("uid", "").empty()) complain("a patch that is not for one pod: " + what);
   }
 }
 

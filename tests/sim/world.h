@@ -24,32 +24,39 @@ struct Violation {
   std::string what;
 };
 
-struct Node {
-  Node(const Now& world, int rate_per_mille, std::string node_name)
-      : name(std::move(node_name)), clock(world, rate_per_mille) {}
+// What agents and controllers have in common.
+struct Process {
+  Process(const Now& world, int rate_per_mille, std::string process_name)
+      : name(std::move(process_name)), clock(world, rate_per_mille) {}
 
   const std::string name;
   ProcessClock clock;
+  std::unique_ptr<SimApi> api;
+  bool awake = false;
+  // World times. A frozen process does nothing; then it goes on with what it knew, and its clock
+  // has moved.
+  std::optional<MonotonicTime> frozen_until;
+  std::optional<MonotonicTime> cut_off_until;
+};
+
+struct Node : Process {
+  Node(const Now& world, int rate_per_mille, std::string node_name)
+      : Process(world, rate_per_mille, std::move(node_name)) {}
+
   FakeFiles files;
   AgentConfig config;
   std::unique_ptr<NodeChecker> checker;
   // The agent's process, or nothing.
   std::unique_ptr<SimFiles> port;
-  std::unique_ptr<SimApi> api;
   std::unique_ptr<AgentLoop> agent;
-  bool awake = false;
 };
 
-struct ControllerProcess {
+struct ControllerProcess : Process {
   ControllerProcess(const Now& world, int rate_per_mille, std::string slot_name)
-      : name(std::move(slot_name)), clock(world, rate_per_mille) {}
+      : Process(world, rate_per_mille, std::move(slot_name)) {}
 
-  const std::string name;
-  ProcessClock clock;
   int starts = 0;
-  std::unique_ptr<SimApi> api;
   std::unique_ptr<ControllerLoop> loop;
-  bool awake = false;
 };
 
 class World {
@@ -74,6 +81,11 @@ class World {
   void kill(ControllerProcess& controller);
   // The process that threw it is killed.
   void crashed(const Crash& crash);
+  // Of a process that runs. A node's name is its agent's.
+  void freeze(Process& process, Duration time);
+  void cut_off(Process& process, fakes::SimLink link, Duration time);
+  // All that is frozen or cut off is so no more.
+  void heal();
 
   // --- the API by the hand of an administrator ---
   fakes::FakeResponse request(const std::string& method, const std::string& target,
@@ -117,6 +129,11 @@ class World {
   bool step_kube();
   void step(Node& node);
   void step(ControllerProcess& controller);
+  std::vector<Process*> processes();
+  void thaw(Process& process);
+  void reconnect(Process& process);
+  void end_faults_that_are_over();
+  void bury(Process& process);
   [[nodiscard]] bool is_due(const Node& node) const;
   [[nodiscard]] bool is_due(const ControllerProcess& controller) const;
 

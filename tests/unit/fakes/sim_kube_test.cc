@@ -7,6 +7,7 @@ namespace loglink::fakes {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class FixedClock final : public Clock {
  public:
@@ -134,6 +135,118 @@ TEST_F(SimKubeTest, AStalledStreamEndsWithItsIdleTimeout) {
   run(std::chrono::seconds(3));
   ASSERT_TRUE(listener.error);
   EXPECT_EQ(listener.error->kind, KubeErrorKind::kIdleTimeout);
+}
+
+class FrozenOrCutOff : public SimKubeTest {
+ protected:
+  void post() {
+    UnaryRequest request;
+    request.method = Method::kPost;
+    request.target = leases_;
+    request.content_type = "application/json";
+    request.body = lease();
+    request.not_after = not_after_;
+    client_->send(request, [this](UnaryResult got) { result_ = std::move(got); });
+  }
+  [[nodiscard]] bool is_written() { return !sim_.server().object(leases_ + "/l").empty(); }
+  [[nodiscard]] std::optional<KubeErrorKind> error() const {
+    if (!result_ || *result_) return std::nullopt;
+    return result_->error().kind;
+  }
+
+  std::optional<UnaryResult> result_;
+};
+
+TEST_F(FrozenOrCutOff, AFrozenProcessSendsItsRequestWhenItGoesOn) {
+  post();
+  client_->set_frozen(true);
+  run(std::chrono::minutes(3));
+  EXPECT_FALSE(is_written());
+  client_->set_frozen(false);
+  run();
+  EXPECT_TRUE(is_written());
+  EXPECT_TRUE(result_ && *result_);
+}
+
+TEST_F(FrozenOrCutOff, ARequestWhoseTimeEndsInTheFreezeIsNotSent) {
+  not_after_ = clock_.value.monotonic + std::chrono::seconds(30);
+  post();
+  client_->set_frozen(true);
+  run(std::chrono::seconds(31));
+  client_->set_frozen(false);
+  run();
+  EXPECT_FALSE(is_written());
+  EXPECT_EQ(error(), KubeErrorKind::kCancelled);
+}
+
+TEST_F(FrozenOrCutOff, WhatHasLeftAFrozenProcessIsDoneAndItsAnswerWaits) {
+  post();
+  ASSERT_TRUE(sim_.step(clock_.value));  // leaves
+  client_->set_frozen(true);
+  run();
+  EXPECT_TRUE(is_written());
+  EXPECT_FALSE(result_);
+  client_->set_frozen(false);
+  run();
+  EXPECT_TRUE(result_ && *result_);
+}
+
+TEST_F(FrozenOrCutOff, AFrozenProcessLosesWhatHasNotLeftItWhenItIsKilled) {
+  post();
+  client_->set_frozen(true);
+  client_->set_dead();
+  run();
+  EXPECT_FALSE(is_written());
+  EXPECT_FALSE(result_);
+}
+
+TEST_F(FrozenOrCutOff, BehindASilentLinkNothingIsDoneOrHeard) {
+  client_->set_link(SimLink::kSilent);
+  post();
+  run(std::chrono::seconds(6));
+  EXPECT_FALSE(is_written());
+  EXPECT_EQ(error(), KubeErrorKind::kDeadline);
+}
+
+TEST_F(FrozenOrCutOff, BehindADeafLinkItIsDoneAndNotHeardOf) {
+  client_->set_link(SimLink::kDeaf);
+  post();
+  run(std::chrono::seconds(6));
+  EXPECT_TRUE(is_written());
+  EXPECT_EQ(error(), KubeErrorKind::kDeadline);
+}
+
+TEST_F(FrozenOrCutOff, ABrokenLinkEndsStreamsAndRefusesRequests) {
+  Listener listener;
+  StreamRequest watch;
+  watch.target = "/api/v1/namespaces?watch=1";
+  client_->open(watch, listener);
+  run();
+  EXPECT_EQ(listener.status, 200);
+  client_->set_link(SimLink::kRefused);
+  post();
+  run();
+  ASSERT_TRUE(listener.error);
+  EXPECT_EQ(listener.error->kind, KubeErrorKind::kTruncated);
+  EXPECT_EQ(error(), KubeErrorKind::kRefused);
+  EXPECT_FALSE(is_written());
+}
+
+TEST_F(FrozenOrCutOff, AWatchOutlivesASilenceThatIsShorterThanItsTimeout) {
+  Listener listener;
+  StreamRequest watch;
+  watch.target = leases_ + "?watch=1";
+  client_->open(watch, listener);
+  run();
+  client_->set_link(SimLink::kSilent);
+  const auto other = sim_.connect("admin-token", clock_);
+  ASSERT_TRUE(send(*other, Method::kPost, leases_, lease()));
+  run(std::chrono::seconds(60));
+  EXPECT_THAT(listener.body, Not(HasSubstr("ADDED")));
+  client_->set_link(SimLink::kUp);
+  run();
+  EXPECT_THAT(listener.body, HasSubstr("ADDED"));
+  EXPECT_FALSE(listener.ended);
 }
 
 TEST_F(SimKubeTest, ACancelledStreamIsSilent) {
