@@ -86,8 +86,10 @@ void Agent::start(const Now& now) {
 void Agent::set_desired(NodeLinkSet desired, const Now& now) {
   absent_since_.reset();
   const bool same = set_observed_ && desired_ && desired_->spec == desired.spec;
-  if (same && desired_->generation == desired.generation) return;
+  if (same && desired_->uid == desired.uid && desired_->generation == desired.generation) return;
   if (same) {
+    // It may be another object that asks for the same: generations count within one.
+    desired_->uid = desired.uid;
     desired_->generation = desired.generation;
     plan_wanted_ = true;
     desired_dirty_ = true;

@@ -65,6 +65,81 @@ TEST_F(AgentRules, ARotationBehindTheLinkChangesNothing) {
   EXPECT_EQ(world.files.link_changes(), changes);
 }
 
+// A process that is stopped, or whose machine stands still, goes on with what it knew before.
+TEST_F(AgentRules, ALinkWhoseTargetCameBackWhileTheProcessStoodStillIsKept) {
+  write("a.log");
+  write("b.log");
+  desire_web();
+  remove("a.log");
+  remove("b.log");
+  world.pass(10s);
+  const std::uint64_t changes = world.files.link_changes();
+  world.turn_clock(90min);
+  write("a.log");
+  world.files.lose_notices();
+  world.turn_clock(90min);
+  world.pass(5min);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  EXPECT_EQ(world.files.link_changes(), changes + 1);
+}
+
+TEST_F(AgentRules, ALinkIsKeptWhereItCannotBeSeenThatItsTargetIsStillGone) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(10s);
+  world.turn_clock(2h);
+  world.files.fail(FileVerb::kStat, FileErrorKind::kIo, 1, 1000);
+  world.agent().step(world.now);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  world.files.heal();
+  world.pass(2h);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
+TEST_F(AgentRules, ANameWhoseOldTargetCameBackWhileTheProcessStoodStillIsNotRePointed) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(10s);
+  world.turn_clock(10min);
+  write("a.log");
+  world.files.lose_notices();
+  Source again = empty_dir_source("web-0");
+  again.uid = "uid-new";
+  again.path = "uid-new/volumes/kubernetes.io~empty-dir/logs";
+  world.files.write_file(kPods, again.path + "/a.log");
+  world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall + 5min), again});
+  world.pass(10s);
+  EXPECT_EQ(world.target(a_link), pods_target(in_empty_dir("web-0", "a.log")));
+  world.pass(10min);
+  EXPECT_EQ(world.target(a_link), pods_target(again.path + "/a.log"));
+}
+
+TEST_F(AgentRules, ASetOfANewObjectIsItsOwnEvenIfItAsksForTheSame) {
+  write("a.log");
+  NodeLinkSet set;
+  set.name = "node-1";
+  set.uid = "first";
+  set.generation = 3;
+  set.spec.sources = {empty_dir_source("web-0")};
+  world.agent().set_desired(set, world.now);
+  world.settle();
+  const std::uint64_t changes = world.files.link_changes();
+  set.uid = "second";
+  world.agent().set_desired(set, world.now);
+  world.pass(10s);
+  EXPECT_EQ(world.agent().desired()->uid, "second");
+  set.uid = "third";
+  set.generation = 1;
+  world.agent().set_desired(set, world.now);
+  world.pass(10s);
+  EXPECT_EQ(world.agent().desired()->uid, "third");
+  EXPECT_EQ(world.agent().status(world.now).observed_generation, 1);
+  EXPECT_EQ(world.stored_sets.back().uid, "third");
+  EXPECT_EQ(world.files.link_changes(), changes);
+}
+
 TEST_F(AgentRules, ANameIsRePointedAtOnceWhenItsOldTargetIsGone) {
   write("a.log");
   desire_web();
