@@ -12,7 +12,6 @@ namespace loglink {
 namespace {
 
 // What is under way at a shutdown gets this long before the lease is given up anyway.
-constexpr Duration kFinishWrites = std::chrono::seconds(2);
 constexpr Duration kReleaseDeadline = std::chrono::seconds(1);
 constexpr Duration kLeaseDeadlineMax = std::chrono::seconds(5);
 
@@ -265,10 +264,7 @@ std::string ControllerLoop::trouble() const {
 
 MonotonicTime ControllerLoop::next_wakeup() const {
   if (finished_) return MonotonicTime::never();
-  if (shutdown_since_) {
-    const MonotonicTime writes_end = *shutdown_since_ + kFinishWrites;
-    return lease_given_up_ ? *shutdown_since_ + kShutdownMax : writes_end;
-  }
+  if (shutdown_since_) return *shutdown_since_ + kShutdownMax;
   const MonotonicTime now = ports_.clock.now().monotonic;
   return std::min({pods_->next_wakeup(), objects_->next_wakeup(), elector_.next_wakeup(),
                    controller_.next_wakeup(now)});
@@ -451,14 +447,16 @@ void ControllerLoop::shut_down() {
 
 void ControllerLoop::step_shutdown(Now now) {
   const Duration passed = now.monotonic - *shutdown_since_;
-  // Giving the lease up with a write under way would let two write at once.
-  if (!lease_given_up_ && (under_way_ == 0 || passed >= kFinishWrites)) {
+  // Giving the lease up with a write under way would let two write at once: where one hangs, the
+  // lease is left to run out.
+  if (!lease_given_up_ && under_way_ == 0) {
     lease_given_up_ = true;
     elector_.shut_down();
   }
-  if (!lease_given_up_) return;
-  if (const std::optional<LeaderElector::Request> request = elector_.poll(now)) {
-    send_lease(*request);
+  if (lease_given_up_) {
+    if (const std::optional<LeaderElector::Request> request = elector_.poll(now)) {
+      send_lease(*request);
+    }
   }
   finished_ = elector_.released() || passed >= kShutdownMax;
 }

@@ -57,7 +57,7 @@ class ControllerLoop {
   [[nodiscard]] MonotonicTime next_wakeup() const;
 
   // Ends watching and writing, waits for what is under way, gives the lease up; all within
-  // kShutdownMax. Then finished() is true.
+  // kShutdownMax. Then finished() is true. With a write that hangs the lease is not given up.
   static constexpr Duration kShutdownMax = std::chrono::milliseconds(3500);
   void shut_down();
   [[nodiscard]] bool finished() const { return finished_; }

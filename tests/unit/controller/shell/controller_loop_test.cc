@@ -78,6 +78,7 @@ class Process {
     return loop_ ? loop_->next_wakeup() : MonotonicTime::never();
   }
   ControllerLoop& loop() { return *loop_; }
+  fakes::SimKubeClient& client() { return *client_; }
   static ControllerConfig default_config() {
     ControllerConfig config;
     config.linger = seconds(20);
@@ -418,6 +419,25 @@ TEST(ControllerLoopTest, DrainSeesAnAgentThatIsFasterThanTheServersAnswer) {
   }
   ASSERT_TRUE(drain.finished());
   EXPECT_TRUE(drain.unfinished().empty());
+}
+
+TEST(ControllerLoopTest, TheLeaseIsNotGivenUpWhileAWriteIsUnderWay) {
+  World world(10);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(seconds(5), {&process});
+  fakes::SimNetwork slow;
+  slow.delay_max = milliseconds(500);
+  world.kube.set_network(slow);
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  for (int i = 0; i < 5000 && world.annotation("web-0", "loglink/status").empty(); ++i) {
+    world.run(milliseconds(1), {&process});
+  }
+  // What it sends still arrives; it never hears of its write.
+  process.client().set_link(fakes::SimLink::kDeaf);
+  process.loop().shut_down();
+  world.run(ControllerLoop::kShutdownMax + milliseconds(1), {&process});
+  EXPECT_TRUE(process.loop().finished());
+  EXPECT_EQ(world.object(kLease)["spec"].value("holderIdentity", ""), "a1");
 }
 
 TEST(ControllerLoopTest, DrainTakesTheLeaseFromALeaderAndHoldsIt) {
