@@ -2,7 +2,7 @@
 //
 //   loglink-sim --schedules 10000 --jobs 2      seeds 1 to 10000, half of them in each process
 //   loglink-sim --first 10001 --schedules 500   seeds 10001 to 10500
-//   loglink-sim --seed 42                       that one again, with its whole history
+//   loglink-sim --seed 42                       that one again, with all that was done
 //   loglink-sim --until-failure --schedules 500 no more seeds than the first one that fails
 //
 // Ends with one line "N passed, N failed".
@@ -63,7 +63,9 @@ std::uint64_t run_share(const Options& options, std::uint64_t job, FirstFailure&
   for (std::uint64_t i = job; i < options.schedules; i += options.jobs) {
     const std::uint64_t seed = options.first + i;
     if (options.until_failure && seed > first.load()) break;
-    auto result = loglink::sim::run_schedule(seed, options.steps);
+    const auto detail =
+        options.whole_history ? loglink::sim::Detail::kTrace : loglink::sim::Detail::kActions;
+    auto result = loglink::sim::run_schedule(seed, options.steps, detail);
     if (result.violation.empty()) continue;
     lower(first, seed);
     if (!options.whole_history) {

@@ -24,18 +24,27 @@ std::string base_of(const std::string& path) { return path.substr(path.rfind('/'
 
 void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   if (!desired) return;
-  // What an agent that starts still has of an older set is no reason to take links away.
+  // What an agent that starts still has of an older set is no reason to take links away; what that
+  // has withdrawn lingers from then on, unless the present set asks for it again.
   if (desired_ && desired_->uid == desired->uid && desired->generation < desired_->generation) {
+    for (const Source& source : desired->spec.sources) {
+      if (source.withdrawn())
+        withdrawn_at_start_.try_emplace(identity(source), clock_.now().monotonic);
+    }
     return;
   }
   if (desired_ && desired_->uid == desired->uid && desired_->generation == desired->generation &&
       desired_->spec == desired->spec) {
     return;
   }
-  const MonotonicTime now = clock_.now().monotonic;
+  const std::map<Source, MonotonicTime> at_start = std::exchange(withdrawn_at_start_, {});
+  const auto ended = [&](const Source& source) {
+    const auto earlier = at_start.find(identity(source));
+    return earlier == at_start.end() ? clock_.now().monotonic : earlier->second;
+  };
   if (desired_) {
     for (const Source& source : desired_->spec.sources) {
-      if (!source.withdrawn()) last_live_[identity(source)] = now;
+      if (!source.withdrawn()) last_live_[identity(source)] = ended(source);
     }
   }
   desired_ = desired;
@@ -43,7 +52,8 @@ void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   for (const Source& source : desired_->spec.sources) {
     if (!source.withdrawn()) continue;
     const auto before = withdrawn_before.find(identity(source));
-    withdrawn_since_[identity(source)] = before == withdrawn_before.end() ? now : before->second;
+    withdrawn_since_[identity(source)] =
+        before == withdrawn_before.end() ? ended(source) : before->second;
   }
   for (const Source& source : desired_->spec.sources) observed_.insert(identity(source));
 }
@@ -234,6 +244,11 @@ void NodeChecker::after_change(const LinkChange& change) {
 
 void NodeChecker::stranger_removed(const std::string& name) {
   removed_by_strangers_[name] = clock_.now().monotonic;
+}
+
+void NodeChecker::agent_starts() {
+  disturb();
+  withdrawn_at_start_.clear();
 }
 
 void NodeChecker::agent_was_frozen() {

@@ -46,7 +46,8 @@ class NodeChecker {
   void forget_foreign(const std::string& name) { foreign_.erase(name); }
   // A stranger has deleted a link of ours.
   void stranger_removed(const std::string& name);
-  // The agent has begun, or could not see all that there was: it may not know yet what is.
+  void agent_starts();
+  // The agent could not see all that there was: it may not know yet what is.
   void disturb() { disturbed_at_ = clock_.now().monotonic; }
   // What happened while the agent was frozen, it may not have seen yet.
   void agent_was_frozen();
@@ -96,6 +97,8 @@ class NodeChecker {
   std::optional<NodeLinkSet> desired_;
   std::map<Source, MonotonicTime> last_live_;        // observed sources without their times
   std::map<Source, MonotonicTime> withdrawn_since_;  // of the present set
+  // Of the older set that the agent goes by since it has started.
+  std::map<Source, MonotonicTime> withdrawn_at_start_;
   std::set<Source> observed_;
   std::map<std::string, LinkEntry> foreign_;
   std::map<std::string, TargetHistory> targets_;

@@ -24,7 +24,8 @@ constexpr Duration kStillFor = minutes(1);
 
 class Schedule {
  public:
-  explicit Schedule(std::uint64_t seed) : world_(seed), tenants_(world_) {
+  Schedule(std::uint64_t seed, Detail detail)
+      : world_(seed, detail == Detail::kTrace), tenants_(world_) {
     rough_ = world_.dice.below(4) > 0;
     if (rough_) set_network();
     for (auto& node : world_.nodes) world_.start(*node);
@@ -335,10 +336,10 @@ class Schedule {
 
 }  // namespace
 
-ScheduleResult run_schedule(std::uint64_t seed, int steps) {
+ScheduleResult run_schedule(std::uint64_t seed, int steps, Detail detail) {
   ScheduleResult result;
   result.seed = seed;
-  Schedule schedule(seed);
+  Schedule schedule(seed, detail);
   try {
     schedule.run(steps, result.steps);
   } catch (const Violation& violation) {

@@ -17,8 +17,13 @@ struct ScheduleResult {
   std::uint64_t fingerprint = 0;  // of how far chance and time have come
 };
 
+enum class Detail {
+  kActions,  // the history has what the simulator did to the system
+  kTrace     // and what the system did: requests, sets, changes of links, what the programs say
+};
+
 // The same seed and number of steps give the same history on every machine.
-ScheduleResult run_schedule(std::uint64_t seed, int steps);
+ScheduleResult run_schedule(std::uint64_t seed, int steps, Detail detail = Detail::kActions);
 
 // What a person needs to see: seed, violation, last actions, and how to run it again.
 std::string describe(const ScheduleResult& result, int steps);

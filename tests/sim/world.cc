@@ -64,8 +64,9 @@ std::vector<fakes::AllowRule> agent_rules() {
 
 }  // namespace
 
-World::World(std::uint64_t seed)
+World::World(std::uint64_t seed, bool traced)
     : dice(seed),
+      traced_(traced),
       now_{MonotonicTime{hours(1)}, WallTime(seconds(1'790'000'000))},
       kube_(std::make_unique<fakes::SimKube>(kube_options(seed, now_), seed)) {
   for (const char* name : {"prod", "dev", "loglink-system"}) {
@@ -148,6 +149,30 @@ std::string World::state() {
   return text;
 }
 
+namespace {
+
+std::string describe(const LinkChange& change) {
+  switch (change.kind) {
+    case LinkChange::Kind::kMake:
+      return "links " + change.name + " -> " + change.new_target;
+    case LinkChange::Kind::kReplace:
+      return "re-points " + change.name + " -> " + change.new_target + ", was " + change.old_target;
+    case LinkChange::Kind::kRemove:
+      return "removes " + change.name + " -> " + change.old_target;
+  }
+  __builtin_unreachable();
+}
+
+// What a program logs.
+template <class Line>
+std::string described(const Line& line) {
+  std::string text = line.message;
+  for (const auto& [key, value] : line.fields) text += " " + key + "=" + value;
+  return text;
+}
+
+}  // namespace
+
 // --- processes ----------------------------------------------------------------------------------
 
 void World::start(Node& node) {
@@ -158,6 +183,8 @@ void World::start(Node& node) {
   node.port->set_observer(
       [this, &node](const LinkChange& change) {
         node.checker->observe(node.agent->agent().desired());
+        trace_set(node);
+        trace([&] { return node.name + " " + describe(change); });
         node.checker->before_change(change);
       },
       [&node](const LinkChange& change) { node.checker->after_change(change); });
@@ -170,7 +197,7 @@ void World::start(Node& node) {
                                            node.clock, dice);
   node.agent->start();
   node.awake = true;
-  node.checker->disturb();
+  node.checker->agent_starts();
 }
 
 void World::start(ControllerProcess& controller) {
@@ -182,7 +209,10 @@ void World::start(ControllerProcess& controller) {
   controller.loop = std::make_unique<ControllerLoop>(
       controller_config(), instance,
       ControllerPorts{*controller.api, *controller.api, *controller.api, controller.clock, dice},
-      [](const Remark&) {}, [&controller] { controller.awake = true; });
+      [this, instance](const Remark& said) {
+        trace([&] { return instance + ": " + described(said); });
+      },
+      [&controller] { controller.awake = true; });
   controller.loop->start();
 }
 
@@ -286,8 +316,22 @@ bool World::is_due(const ControllerProcess& controller) const {
 
 void World::observe() {
   for (auto& node : nodes) {
-    if (node->agent) node->checker->observe(node->agent->agent().desired());
+    if (!node->agent) continue;
+    node->checker->observe(node->agent->agent().desired());
+    trace_set(*node);
   }
+}
+
+void World::trace_set(Node& node) {
+  const std::optional<NodeLinkSet>& set = node.agent->agent().desired();
+  if (!traced_ || !set) return;
+  std::string text = set->uid + " generation " + std::to_string(set->generation);
+  for (const Source& source : set->spec.sources) {
+    text += " [" + source.pod + " " + source.container + " " + source.root + ":" + source.path +
+            (source.withdrawn() ? " withdrawn" : "") + (source.finished ? " finished]" : "]");
+  }
+  if (text == std::exchange(node.traced_set, text)) return;
+  trace([&] { return node.name + " goes by " + text; });
 }
 
 void World::step(Node& node) {
@@ -295,7 +339,9 @@ void World::step(Node& node) {
   if (node.port->fails_at_times()) node.checker->disturb();
   node.awake = false;
   if (node.agent->step()) node.awake = true;
-  node.agent->take_notes();
+  for (const LogNote& said : node.agent->take_notes()) {
+    trace([&] { return node.name + ": " + described(said); });
+  }
 }
 
 void World::step(ControllerProcess& controller) {
@@ -389,6 +435,7 @@ void World::make_node(const std::string& name) {
 void World::check_request(const std::string& token, const UnaryRequest& asked,
                           const fakes::FakeResponse& response) {
   const std::string what = token + " " + std::string(to_string(asked.method)) + " " + asked.target;
+  trace([&] { return what + ": " + std::to_string(response.status); });
   if (response.status == 403) complain("asks for more than it is granted: " + what);
   if (asked.method == Method::kGet) return;
   if (token.rfind("agent-", 0) == 0) {

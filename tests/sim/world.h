@@ -49,6 +49,7 @@ struct Node : Process {
   // The agent's process, or nothing.
   std::unique_ptr<SimFiles> port;
   std::unique_ptr<AgentLoop> agent;
+  std::string traced_set;  // the set that the history told of last
 };
 
 struct ControllerProcess : Process {
@@ -61,7 +62,8 @@ struct ControllerProcess : Process {
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  // `traced`: the history tells what the system does, too.
+  explicit World(std::uint64_t seed, bool traced = false);
   ~World();
 
   // --- time and work ---
@@ -106,6 +108,11 @@ class World {
   void check_foreign();
   void complain(const std::string& what) { throw Violation{what}; }
   void note(const std::string& action);
+  // Where the history is traced: what a part of the system does.
+  template <class Text>
+  void trace(const Text& text) {
+    if (traced_) note("    " + text());
+  }
   // All actions so far, or the last 30.
   [[nodiscard]] std::string history() const;
   [[nodiscard]] std::string last_actions() const;
@@ -122,6 +129,7 @@ class World {
   std::uint64_t writes_asked = 0;
 
  private:
+  void trace_set(Node& node);
   void check_request(const std::string& token, const UnaryRequest& request,
                      const fakes::FakeResponse& response);
   void check_status(Node& node, const UnaryRequest& request);
@@ -137,6 +145,7 @@ class World {
   [[nodiscard]] bool is_due(const Node& node) const;
   [[nodiscard]] bool is_due(const ControllerProcess& controller) const;
 
+  const bool traced_;
   Now now_;
   std::unique_ptr<fakes::SimKube> kube_;
   // Of processes that died: their requests are still on the way.
