@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "lib/base/text.h"
 #include "lib/model/link_name.h"
 #include "lib/model/names.h"
 #include "lib/model/path.h"
@@ -13,7 +12,6 @@ namespace {
 constexpr std::size_t kNoticesPerStep = 512;
 constexpr std::size_t kOperationsPerStep = 128;
 constexpr std::size_t kProbesPerStep = 256;
-constexpr std::size_t kNotesKept = 1000;
 constexpr std::size_t kDurationsKept = 20'000;
 constexpr std::uint64_t kRelistEvery = 20;  // rescans
 
@@ -553,6 +551,7 @@ void Agent::applied(const Operation& operation, const Now& now) {
     case OperationKind::kRemove:
       ++counters_.links_removed[operation.reason];
       links_.erase(operation.name);
+      uncount_before(operation.name);
       fields.emplace_back("target", operation.old_target);
       note(LogNote::Level::kInfo, "link removed", std::move(fields));
       return;
@@ -587,18 +586,5 @@ void Agent::failed(const Operation& operation, const FileError& error, const Now
   for (int i = 1; i < apply_failures_ && delay < kLastApplyRetry; ++i) delay *= 2;
   apply_retry_at_ = now.monotonic + std::min(delay, kLastApplyRetry);
 }
-
-// Notes.
-
-void Agent::note(LogNote::Level level, std::string message,
-                 std::vector<std::pair<std::string, std::string>> fields) {
-  if (notes_.size() >= kNotesKept) return;
-  for (auto& [key, value] : fields) value = sanitize(value, 1024);
-  notes_.push_back({level, std::move(message), std::move(fields)});
-}
-
-std::vector<LogNote> Agent::take_notes() { return std::exchange(notes_, {}); }
-
-std::vector<Duration> Agent::take_create_to_link() { return std::exchange(create_to_link_, {}); }
 
 }  // namespace loglink

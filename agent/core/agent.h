@@ -147,6 +147,7 @@ class Agent {
   [[nodiscard]] bool is_still_gone(const Target& target);
   void keep(const Operation& operation, const Target& target, const Now& now);
   void count_links(const Operation& operation, int links);
+  void uncount_before(const std::string& name);
   void applied(const Operation& operation, const Now& now);
   void failed(const Operation& operation, const FileError& error, const Now& now);
 

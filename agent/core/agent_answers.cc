@@ -11,6 +11,8 @@
 namespace loglink {
 namespace {
 
+constexpr std::size_t kNotesKept = 1000;
+
 Reason condition_reason(FileErrorKind kind) {
   if (kind == FileErrorKind::kNoSpace) return Reason::kDiskFull;
   if (kind == FileErrorKind::kPermissionDenied || kind == FileErrorKind::kReadOnly) {
@@ -118,6 +120,19 @@ NodeLinkSetStatus Agent::status(const Now& now) {
   return status;
 }
 
+// An answer about the old set claims no link that has gone since. Its sources are not those of the
+// plan: the name says whose link it was.
+void Agent::uncount_before(const std::string& name) {
+  if (!status_before_) return;
+  status_before_->links = std::max(status_before_->links - 1, 0);
+  for (PodLinks& pod : status_before_->pods) {
+    const std::string prefix = pod.pod + "_" + pod.namespace_name + "_";
+    if (pod.links == 0 || name.compare(0, prefix.size(), prefix) != 0) continue;
+    --pod.links;
+    return;
+  }
+}
+
 std::map<Reason, int> Agent::refusals() const {
   std::map<Reason, int> counts;
   const StatusInput input = status_input();
@@ -165,5 +180,18 @@ std::vector<std::string> Agent::explain() const {
   for (std::string& line : lines) line = sanitize(line, 4096);
   return lines;
 }
+
+// Notes.
+
+void Agent::note(LogNote::Level level, std::string message,
+                 std::vector<std::pair<std::string, std::string>> fields) {
+  if (notes_.size() >= kNotesKept) return;
+  for (auto& [key, value] : fields) value = sanitize(value, 1024);
+  notes_.push_back({level, std::move(message), std::move(fields)});
+}
+
+std::vector<LogNote> Agent::take_notes() { return std::exchange(notes_, {}); }
+
+std::vector<Duration> Agent::take_create_to_link() { return std::exchange(create_to_link_, {}); }
 
 }  // namespace loglink

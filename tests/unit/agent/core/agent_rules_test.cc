@@ -938,6 +938,32 @@ TEST_F(AgentRules, LinksThatAStrangerTakesAwayAreCountedAndOurOwnRemovalsAreNot)
   EXPECT_EQ(world.agent().counters().links_lost, 2U);
 }
 
+// Until everything that a new set asks for has been read, the answer is the one about the old set.
+TEST_F(AgentRules, AnAnswerAboutTheOldSetClaimsNoLinkThatHasGoneMeanwhile) {
+  write("a.log");
+  desire_web();
+  std::vector<Source> sources = {withdrawn(empty_dir_source("web-0"), world.now.wall)};
+  world.desire(sources);
+  world.pass(10s);
+  for (int i = 0; i < 200; ++i) {
+    const std::string directory = "shop-" + std::to_string(i);
+    world.files.write_file(kApps, directory + "/a.txt");
+    sources.push_back(host_source("web-1", directory));
+  }
+  world.desire(sources);
+  world.turn_clock(10min);
+  int steps = 0;
+  for (bool more = true; more; ++steps) {
+    more = world.agent().step(world.now);
+    const NodeLinkSetStatus status = world.agent().status(world.now);
+    const int there = static_cast<int>(world.link_names().size());
+    ASSERT_LE(status.links, there) << "after step " << steps;
+    for (const PodLinks& pod : status.pods) ASSERT_LE(pod.links, there) << "after step " << steps;
+  }
+  EXPECT_GT(steps, 1);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
 TEST_F(AgentRules, FilesThatNeedNoLinkAreCountedByWhy) {
   write("a.log");
   desire_web();
