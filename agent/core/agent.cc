@@ -524,7 +524,14 @@ void Agent::keep(const Operation& operation, const Target& target, const Now& no
   clocks_.missing_since.erase(operation.name);
   scanner_.look_at(target, now);
   if (probes_.find(target) != probes_.end()) probe_queue_.insert(target);
-  plan_wanted_ = true;
+  // Not at once: what cannot be asked now would be asked again without end.
+  apply_retry_at_ = std::min(apply_retry_at_, now.monotonic + kFirstApplyRetry);
+  // What follows in the plan may count on the link's place, under a limit or for its file. Until
+  // the next plan the counts that a new file would be admitted by are unknown.
+  operations_.clear();
+  pending_names_.clear();
+  counts_ = {};
+  plan_failed_ = true;
 }
 
 void Agent::count_links(const Operation& operation, int links) {

@@ -1,6 +1,8 @@
 // An Agent over FakeFiles with a hand-turned clock, for tests of what the agent does.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <set>
@@ -165,5 +167,24 @@ inline std::string pods_target(const std::string& path) {
 inline std::string apps_target(const std::string& path) {
   return "/run/loglink/roots/apps/" + path;
 }
+
+// Pod web-0 with one directory, which a test fills and asks for.
+class OneWebPod : public testing::Test {
+ protected:
+  void write(const std::string& file) {
+    world.files.write_file(kPods, in_empty_dir("web-0", file));
+  }
+  void remove(const std::string& file) { world.files.remove(kPods, in_empty_dir("web-0", file)); }
+  void rename(const std::string& from, const std::string& to) {
+    world.files.rename(kPods, in_empty_dir("web-0", from), in_empty_dir("web-0", to));
+  }
+  void desire_web() {
+    world.desire({empty_dir_source("web-0")});
+    world.settle();
+  }
+
+  const std::string a_link = "web-0_prod_app-a.log";
+  AgentWorld world;
+};
 
 }  // namespace loglink
