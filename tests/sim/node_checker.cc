@@ -148,12 +148,12 @@ void NodeChecker::check_once(const std::string& name, const std::string& target)
   }
 }
 
-bool NodeChecker::may_seem_gone(const std::string& target, Duration grace) const {
+// For so long that its link may go. An agent may have missed that a target was back for a short
+// time; that it is back now it may not: it looks once more before it takes a link away.
+bool NodeChecker::is_gone(const std::string& target, Duration grace) const {
   const auto found = targets_.find(target);
-  if (found == targets_.end() || !found->second.gone_since) return false;
-  const MonotonicTime now = clock_.now().monotonic;
-  if (now - *found->second.gone_since < grace) return false;
-  return !found->second.regular || now - found->second.regular_since < kSeenWithin;
+  if (found == targets_.end() || !found->second.gone_since || found->second.regular) return false;
+  return clock_.now().monotonic - *found->second.gone_since >= grace;
 }
 
 // A link that several sources had goes with the withdrawn one that is still in the set, even if
@@ -179,7 +179,7 @@ void NodeChecker::check_gone(const std::string& name, const std::string& target,
   }
   Duration grace = live && !finished ? config_.missing_target_grace : kGoneGrace;
   if (replaced) grace = Duration(0);
-  if (may_seem_gone(target, grace)) return;
+  if (is_gone(target, grace)) return;
   if (live) return complain("S5 a wanted link is taken away", name, target);
   if (has_lingered(name, target)) return;
   const MonotonicTime now = clock_.now().monotonic;

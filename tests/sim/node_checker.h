@@ -83,7 +83,7 @@ class NodeChecker {
   void check_gone(const std::string& name, const std::string& target, bool replaced);
   void check_limits(const std::string& name, const std::string& target);
   [[nodiscard]] bool has_lingered(const std::string& name, const std::string& target) const;
-  [[nodiscard]] bool may_seem_gone(const std::string& target, Duration grace) const;
+  [[nodiscard]] bool is_gone(const std::string& target, Duration grace) const;
   void complain(const std::string& rule, const std::string& name, const std::string& target) {
     complain_(rule + ": " + name + " -> " + target);
   }

@@ -85,7 +85,10 @@ class Schedule {
 
   void set_network() {
     fakes::SimNetwork network;
-    network.delay_max = milliseconds(1 + world_.dice.below(800));
+    // Longer than a process that shuts down waits for its writes, and shorter than what lies
+    // between the end of a right to write and that of its lease, by the clocks that differ most.
+    const std::uint64_t slowest = world_.dice.below(6) == 0 ? 4000 : 800;
+    network.delay_max = milliseconds(1 + world_.dice.below(slowest));
     const unsigned most = static_cast<unsigned>(1 + world_.dice.below(60));
     const auto some = [&] { return static_cast<unsigned>(world_.dice.below(most)); };
     network.refuse = some();
@@ -133,7 +136,9 @@ class Schedule {
       case 2:
         if (controller.frozen_until) return;
         world_.note(controller.name + " shuts down");
-        return controller.loop->shut_down();
+        controller.loop->shut_down();
+        if (world_.dice.below(4) == 0) world_.freeze(controller, long_or_short());
+        return;
       case 3:
         return world_.freeze(controller, long_or_short());
       case 4: {
