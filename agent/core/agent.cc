@@ -412,6 +412,7 @@ void Agent::run_plan(const Now& now) {
   ++counters_.plans;
   plan_wanted_ = false;
   plan_failed_ = false;
+  places_given_back_ = false;
   pace_.planned(now.monotonic);
   PlanResult result = plan({*sources_, set_observed_, scanner_.observed(), roots_, links_.links(),
                             memory_, clocks_, probes_, spelling_, options_.config, now});
@@ -470,13 +471,16 @@ void Agent::apply(const Operation& operation, const Now& now) {
       apply_error_ && blocks_all(*apply_error_) && apply_retry_at_ != MonotonicTime::never();
   if (operation.only_if_gone) {
     const std::optional<Target> old = spelling_.parse(operation.old_target);
-    if (old && !is_still_gone(*old)) return keep(operation, *old, now);
+    if (old && !is_still_gone(*old)) {
+      give_place_back(operation);
+      return keep(operation, *old, now);
+    }
   }
   FileExpected<void> done;
   begin_own_changes();
   switch (operation.kind) {
     case OperationKind::kMake:
-      if (waits) {
+      if (waits || !has_place(operation)) {
         plan_failed_ = true;
         return;
       }
@@ -496,6 +500,7 @@ void Agent::apply(const Operation& operation, const Now& now) {
   if (done) {
     applied(operation, now);
   } else {
+    give_place_back(operation);
     failed(operation, done.error(), now);
   }
 }
@@ -526,12 +531,27 @@ void Agent::keep(const Operation& operation, const Target& target, const Now& no
   if (probes_.find(target) != probes_.end()) probe_queue_.insert(target);
   // Not at once: what cannot be asked now would be asked again without end.
   apply_retry_at_ = std::min(apply_retry_at_, now.monotonic + kFirstApplyRetry);
-  // What follows in the plan may count on the link's place, under a limit or for its file. Until
-  // the next plan the counts that a new file would be admitted by are unknown.
-  operations_.clear();
-  pending_names_.clear();
-  counts_ = {};
   plan_failed_ = true;
+}
+
+// The plan gave the place of a link that stays after all to newcomers, under its limits.
+void Agent::give_place_back(const Operation& operation) {
+  if (operation.kind == OperationKind::kMake || counts_.per_source.empty()) return;
+  if (operation.kind == OperationKind::kReplace) counts_.add(*sources_, operation.source, -1);
+  if (operation.old_owner) {
+    counts_.add(*sources_, *operation.old_owner, 1);
+  } else {
+    ++counts_.per_node;
+  }
+  places_given_back_ = true;
+}
+
+bool Agent::has_place(const Operation& make) {
+  if (!places_given_back_) return true;
+  counts_.add(*sources_, make.source, -1);
+  const bool admitted = counts_.admits(*sources_, make.source, options_.config.limits);
+  if (admitted) counts_.add(*sources_, make.source, 1);
+  return admitted;
 }
 
 void Agent::count_links(const Operation& operation, int links) {

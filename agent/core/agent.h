@@ -146,6 +146,8 @@ class Agent {
   void apply(const Operation& operation, const Now& now);
   [[nodiscard]] bool is_still_gone(const Target& target);
   void keep(const Operation& operation, const Target& target, const Now& now);
+  void give_place_back(const Operation& operation);
+  [[nodiscard]] bool has_place(const Operation& make);
   void count_links(const Operation& operation, int links);
   void uncount_before(const std::string& name);
   void applied(const Operation& operation, const Now& now);
@@ -203,7 +205,8 @@ class Agent {
   std::deque<Operation> operations_;
   std::set<std::string> pending_names_;
   std::set<FileId> pending_files_;
-  bool plan_failed_ = false;  // some operation of the last plan
+  bool plan_failed_ = false;        // some operation of the last plan
+  bool places_given_back_ = false;  // since the last plan
   std::optional<FileErrorKind> apply_error_;
   int apply_failures_ = 0;
   MonotonicTime apply_retry_at_ = MonotonicTime::never();

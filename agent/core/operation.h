@@ -1,6 +1,7 @@
 // One change of the link directory, with the reason for it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,8 @@ struct Operation {
   // Of replace and remove: right only while the old target is gone, which is for the last moment
   // to say.
   bool only_if_gone = false;
+  // Of replace and remove: whose link it was, where that is known.
+  std::optional<SourceId> old_owner;
 
   auto operator<=>(const Operation&) const = default;
 };

@@ -416,6 +416,7 @@ class Planner {
     by_target_.erase(old.target);
     make(newcomer, id, name, OperationKind::kReplace, OperationReason::kTargetChanged,
          old.entry->target);
+    replaces_.back().old_owner = old.owner;
     replaces_.back().only_if_gone = !old.removal || old.removal == OperationReason::kTargetGone;
     return true;
   }
@@ -430,7 +431,7 @@ class Planner {
             OperationReason reason, const std::string& old_target) {
     Operation operation{
         kind,          reason,         name, old_target, in_.spelling.text(newcomer.file),
-        newcomer.file, *newcomer.info, id,   false};
+        newcomer.file, *newcomer.info, id,   false,      std::nullopt};
     (kind == OperationKind::kMake ? makes_ : replaces_).push_back(std::move(operation));
     made_.insert(name);
     count(id, 1);
@@ -513,7 +514,8 @@ class Planner {
                             link.target,
                             {},
                             link.owner.value_or(0),
-                            link.removal == OperationReason::kTargetGone});
+                            link.removal == OperationReason::kTargetGone,
+                            link.owner});
       } else {
         respell(name, link);
       }
@@ -531,7 +533,7 @@ class Planner {
     if (text == link.entry->target || text.size() > kTargetBytesMax) return;
     replaces_.push_back({OperationKind::kReplace, OperationReason::kModeChanged, name,
                          link.entry->target, std::move(text), link.target, link.view.info,
-                         *link.owner, false});
+                         *link.owner, false, link.owner});
   }
 
   const PlanInput& in_;

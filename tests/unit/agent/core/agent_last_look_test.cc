@@ -122,6 +122,27 @@ TEST_F(AgentLastLook, AFileThatComesBackWhileItsLinkWaitsToBeRemovedKeepsIt) {
   EXPECT_EQ(world.files.link_changes(), changes + 299);
 }
 
+// A newcomer of the same plan had the place of the link that was to go.
+TEST_F(AgentLastLook, ALinkThatStaysAfterAllLeavesNoPlaceBeyondTheLimit) {
+  world.options.config.limits.links_per_source = 1;
+  world.options.config.rescan_interval = 10min;
+  world.restart();
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(59min + 59s);
+  write("b.log");
+  world.pass(500ms);
+  ASSERT_THAT(world.link_names(), ElementsAre(a_link));
+  world.turn_clock(2s);
+  write("a.log");
+  world.files.lose_notices();
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  world.pass(1min);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+}
+
 TEST_F(AgentLastLook, ANameIsNotRePointedWhenItsOldTargetIsBackAtTheLastMoment) {
   write("a.log");
   write("b.log");
