@@ -11,8 +11,8 @@ void PlanPace::step(MonotonicTime now) {
   // A machine that slept through it says nothing about the plan.
   const Duration cost = std::clamp(now - began_at_, Duration(0), kPlanGapMost);
   paid_at_ = std::min(std::max(paid_at_, now) + cost * kPlanRest, now + kPlanCredit + kPlanGapMost);
-  ready_at_ = std::max(now + cost, paid_at_ - kPlanCredit);
-  if (ready_at_ - now < kPlanGapLeast) ready_at_ = now;
+  const MonotonicTime ready = paid_at_ - kPlanCredit;
+  ready_at_ = ready - now < kPlanGapLeast ? now : ready;
 }
 
 void PlanPace::planned(MonotonicTime now) {

@@ -32,8 +32,7 @@ class PlanPace {
 
 // Plans take at most one part in so many of the time…
 inline constexpr int kPlanRest = 10;
-// …but for those of a change that takes a few of them, which are paid for within that time. Even
-// these leave as much time as they have taken.
+// …but for those of a change that takes a few of them, which are paid for within that time.
 inline constexpr Duration kPlanCredit = std::chrono::seconds(3);
 // However slow the machine, what needs a plan waits no longer than this, and for the plan itself.
 inline constexpr Duration kPlanGapMost = std::chrono::seconds(1);

@@ -233,7 +233,7 @@ void bench_quiet() {
   LinkObserver links(node.links());
   auto agent = node.start("run");
   if (!links.wait_for_count(10'000)) std::exit(1);
-  ::poll(nullptr, 0, 6000);  // what was just made is looked at once more
+  ::poll(nullptr, 0, 6000);     // what was just made is looked at once more
   constexpr int kSeconds = 60;  // as many rescans, jittered
   std::vector<double> costs;
   for (int i = 0; i < kSeconds; ++i) {
