@@ -38,6 +38,12 @@ struct OwnLink {
   std::optional<OperationReason> removal;  // due now
 };
 
+// What is known of a directory, and who walks there.
+struct Surroundings {
+  std::vector<SourceId> walking;
+  const ObservedDirectory* observed = nullptr;  // null where no source looks
+};
+
 // A wanted file without a link, and the sources that want it, best first.
 struct Newcomer {
   std::vector<SourceId> candidates;
@@ -84,6 +90,10 @@ class Planner {
   }
 
   PlanResult run() {
+    own_.reserve(in_.links.size());
+    by_target_.reserve(in_.links.size());
+    by_inode_.reserve(in_.links.size());
+    result_.linked.reserve(in_.links.size());
     time_withdrawals();
     for (const auto& [name, entry] : in_.links) consider_link(name, entry);
     index_kept_links();
@@ -112,9 +122,19 @@ class Planner {
 
   [[nodiscard]] bool is_over(SourceId id) const { return withdrawal_[id] <= in_.now.monotonic; }
 
-  const std::vector<SourceId>& walking(const Target& directory) {
-    const auto [found, is_new] = walking_.try_emplace(directory);
-    if (is_new) found->second = in_.sources.walking(directory.root, directory.path);
+  // Links of one directory mostly follow each other: it is looked up once for all of them.
+  const Surroundings& around(std::string_view root, std::string_view directory) {
+    if (last_ != nullptr && last_->first.root == root && last_->first.path == directory) {
+      return last_->second;
+    }
+    const auto [found, is_new] =
+        surroundings_.try_emplace(Target{std::string(root), std::string(directory)});
+    if (is_new) {
+      found->second.walking = in_.sources.walking(root, directory);
+      const auto observed = in_.directories.find(found->first);
+      if (observed != in_.directories.end()) found->second.observed = &observed->second;
+    }
+    last_ = &*found;
     return found->second;
   }
 
@@ -142,10 +162,9 @@ class Planner {
 
   TargetView view(const Target& file) {
     if (root_state(file.root) != RootState::kUsable) return {};
-    const Target directory{file.root, std::string(parent_path(file.path))};
-    const auto found = in_.directories.find(directory);
-    if (found == in_.directories.end()) return probe(file);
-    switch (found->second.knowledge) {
+    const Surroundings& here = around(file.root, parent_path(file.path));
+    if (here.observed == nullptr) return probe(file);
+    switch (here.observed->knowledge) {
       case DirectoryKnowledge::kUnknown:
         return {};
       case DirectoryKnowledge::kMissing:
@@ -154,13 +173,12 @@ class Planner {
         break;
     }
     const std::string_view base = base_name(file.path);
-    const DirectoryEntry* const entry = find_entry(found->second, base);
+    const DirectoryEntry* const entry = find_entry(*here.observed, base);
     if (entry != nullptr) return {state_of(entry->info.kind), entry->info};
     // A listing keeps only what a source wants: about other names it says nothing.
-    const std::vector<SourceId>& ids = walking(directory);
-    const bool listed = std::any_of(ids.begin(), ids.end(),
+    const bool listed = std::any_of(here.walking.begin(), here.walking.end(),
                                     [&](SourceId id) { return in_.sources.wants(id, base); });
-    if (!listed || found->second.truncated) return probe(file);
+    if (!listed || here.observed->truncated) return probe(file);
     return {TargetState::kMissing, {}};
   }
 
@@ -177,15 +195,14 @@ class Planner {
     link.kept_by_refused = !link.owner && in_.sources.kept_by_refused(name, link.target);
     link.view = view(link.target);
     link.removal = removal_of(name, link);
-    own_.emplace_hint(own_.end(), name,
-                      std::move(link));  // they come in this order
+    own_.push_back(std::move(link));
   }
 
   // The best source that wants exactly this link; one whose time is over only if no other does.
   std::optional<SourceId> owner_of(const std::string& name, const Target& target) {
     std::optional<SourceId> over;
     const std::string_view base = base_name(target.path);
-    for (const SourceId id : walking({target.root, std::string(parent_path(target.path))})) {
+    for (const SourceId id : around(target.root, parent_path(target.path)).walking) {
       if (!in_.sources.wants(id, base) || name_for(id, target).text != name) continue;
       if (!is_over(id)) return id;
       if (!over) over = id;
@@ -239,7 +256,8 @@ class Planner {
 
   void index_kept_links() {
     std::vector<FileId> ids;
-    for (auto& [name, link] : own_) {
+    for (const OwnLink& link : own_) {
+      const std::string& name = link.entry->name;
       const bool frees_its_place = link.removal || link.view.state == TargetState::kMissing ||
                                    link.view.state == TargetState::kOther;
       if (link.owner && frees_its_place) may_shrink_.insert(*link.owner);
@@ -291,7 +309,7 @@ class Planner {
     for (const auto& [where, directory] : in_.directories) {
       if (directory.knowledge != DirectoryKnowledge::kKnown) continue;
       if (root_state(where.root) != RootState::kUsable) continue;
-      const std::vector<SourceId>& ids = walking(where);
+      const std::vector<SourceId>& ids = around(where.root, where.path).walking;
       for (const DirectoryEntry& entry : directory.entries) collect(where, ids, entry);
     }
     const auto precedes = [](const Newcomer& a, const Newcomer& b) {
@@ -383,12 +401,20 @@ class Planner {
       make(newcomer, id, name.text, OperationKind::kMake, OperationReason::kNewFile, "");
       return true;
     }
-    const auto own = own_.find(name.text);
-    if (own == own_.end()) {
+    OwnLink* const own = find_own(name.text);
+    if (own == nullptr) {
       refuse(id, Reason::kNameTaken, newcomer.file.path);
       return false;
     }
-    return try_replace(newcomer, id, own->second);
+    return try_replace(newcomer, id, *own);
+  }
+
+  OwnLink* find_own(const std::string& name) {
+    const auto found = std::lower_bound(
+        own_.begin(), own_.end(), name,
+        [](const OwnLink& link, const std::string& wanted) { return link.entry->name < wanted; });
+    if (found == own_.end() || found->entry->name != name) return nullptr;
+    return &*found;
   }
 
   bool try_replace(const Newcomer& newcomer, SourceId id, OwnLink& old) {
@@ -503,7 +529,8 @@ class Planner {
 
   void emit() {
     std::vector<Operation> removals;
-    for (const auto& [name, link] : own_) {
+    for (const OwnLink& link : own_) {
+      const std::string& name = link.entry->name;
       if (made_.count(name) > 0) continue;
       if (link.removal) {
         removals.push_back({OperationKind::kRemove,
@@ -539,8 +566,9 @@ class Planner {
   const PlanInput& in_;
   PlanResult result_;
   std::vector<MonotonicTime> withdrawal_;  // by SourceId
-  std::unordered_map<Target, std::vector<SourceId>, TargetHash> walking_;
-  std::map<std::string, OwnLink> own_;
+  std::unordered_map<Target, Surroundings, TargetHash> surroundings_;
+  const std::pair<const Target, Surroundings>* last_ = nullptr;
+  std::vector<OwnLink> own_;  // by name
   std::unordered_map<Target, std::vector<Holder>, TargetHash> by_target_;
   std::unordered_map<FileId, Holder, FileIdHash> by_inode_;
   std::set<SourceId> may_shrink_;  // sources with a link that may become another's or go
@@ -551,27 +579,6 @@ class Planner {
 };
 
 }  // namespace
-
-void LinkCounts::add(const SourceIndex& sources, SourceId id, int links) {
-  const Source& source = sources.at(id).source;
-  per_source[id] += links;
-  per_pod[source.uid] += links;
-  per_namespace[source.namespace_name] += links;
-  per_node += links;
-}
-
-bool LinkCounts::admits(const SourceIndex& sources, SourceId id, const AgentLimits& limits) const {
-  const Source& source = sources.at(id).source;
-  const auto count_of = [](const auto& counts, const std::string& key) {
-    const auto found = counts.find(key);
-    return found == counts.end() ? 0 : found->second;
-  };
-  if (per_source[id] >= limits.links_per_source) return false;
-  if (per_source[id] < kGuaranteedLinks) return true;
-  return count_of(per_pod, source.uid) < limits.links_per_pod &&
-         count_of(per_namespace, source.namespace_name) < limits.links_per_namespace &&
-         per_node < limits.links_per_node;
-}
 
 MonotonicTime withdrawal_time(const Source& source, MonotonicTime first_seen, const Now& now,
                               Duration linger) {
