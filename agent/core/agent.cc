@@ -71,6 +71,7 @@ Agent::Agent(FilePort& port, Random& random, AgentOptions options)
 
 void Agent::start(const Now& now) {
   pace_.start(now.monotonic);
+  stepped_at_ = now.monotonic;
   restore_memory();
   check_roots(now);
   relist_links(now);
@@ -133,6 +134,9 @@ void Agent::expire_absent(const Now& now) {
 
 bool Agent::step(const Now& now) {
   pace_.step(now.monotonic);
+  // While the process stood still nobody looked: what was missing before may have been there since.
+  const Duration pause = now.monotonic - std::exchange(stepped_at_, now.monotonic);
+  if (pause > options_.config.rescan_interval * 2) clocks_.missing_since.clear();
   expire_absent(now);
   take_notices(now);
   if (now.monotonic >= rescan_at_) run_rescan(now);

@@ -212,6 +212,7 @@ class Agent {
   MonotonicTime apply_retry_at_ = MonotonicTime::never();
 
   // Time.
+  MonotonicTime stepped_at_{};
   MonotonicTime rescan_at_{};
   std::uint64_t rescans_ = 0;
   bool expire_due_ = false;  // the memory's old entries

@@ -22,22 +22,38 @@ TEST_F(AgentLastLook, ALinkWhoseTargetCameBackWhileTheProcessStoodStillIsKept) {
   remove("a.log");
   remove("b.log");
   world.pass(10s);
+  world.pass(59min);
   const std::uint64_t changes = world.files.link_changes();
-  world.turn_clock(90min);
+  world.turn_clock(50s);
   write("a.log");
   world.files.lose_notices();
-  world.turn_clock(90min);
+  world.turn_clock(9s);
   world.pass(5min);
   EXPECT_THAT(world.link_names(), ElementsAre(a_link));
   EXPECT_EQ(world.files.link_changes(), changes + 1);
+}
+
+TEST_F(AgentLastLook, TheGraceOfAMissingTargetBeginsAnewWhereTheProcessStoodStill) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(10s);
+  world.turn_clock(90min);
+  write("a.log");
+  world.turn_clock(90min);
+  remove("a.log");
+  world.pass(59min);
+  EXPECT_THAT(world.link_names(), ElementsAre(a_link));
+  world.pass(2min);
+  EXPECT_THAT(world.link_names(), IsEmpty());
 }
 
 TEST_F(AgentLastLook, ALinkIsKeptWhereItCannotBeSeenThatItsTargetIsStillGone) {
   write("a.log");
   desire_web();
   remove("a.log");
-  world.pass(10s);
-  world.turn_clock(2h);
+  world.pass(59min + 10s);
+  world.turn_clock(55s);
   world.files.fail(FileVerb::kStat, FileErrorKind::kIo, 1, 1000);
   world.agent().step(world.now);
   EXPECT_THAT(world.link_names(), ElementsAre(a_link));
