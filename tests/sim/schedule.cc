@@ -171,10 +171,34 @@ class Schedule {
         node.agent->stop();
         return world_.kill(node);
       case 4:
+        if (world_.dice.below(2) == 0) return freeze_while_a_file_is_away(node);
         return world_.freeze(node, long_or_short());
       default:
         return cut_off(node);
     }
+  }
+
+  // The agent has seen a linked file go, and stands still, often beyond the time that it would keep
+  // the link; the file may be back before it goes on.
+  void freeze_while_a_file_is_away(Node& node) {
+    const auto& links = node.files.link_directory();
+    const auto link = std::find_if(links.begin(), links.end(), [&](const auto& each) {
+      return node.checker->foreign().count(each.first) == 0 && world_.dice.below(3) == 0;
+    });
+    TargetText target;
+    if (link == links.end() || !parse_target(link->second.target, target)) return;
+    if (!node.files.exists(target.root, target.path)) return;
+    world_.note(target.path + " of " + node.name + " is away for some time");
+    world_.change_files(node, [&](FakeFiles& files) { files.remove(target.root, target.path); });
+    world_.run(seconds(5 + world_.dice.below(90)));
+    if (!node.agent || node.frozen_until) return;
+    world_.freeze(node, seconds(20 + world_.dice.below(150)));
+    world_.run(seconds(world_.dice.below(90)));
+    if (node.files.exists(target.root, target.path)) return;
+    world_.note(target.path + " of " + node.name + " is back");
+    world_.change_files(node,
+                        [&](FakeFiles& files) { files.write_file(target.root, target.path, 1); });
+    if (node.port && world_.dice.below(2) == 0) node.port->lose_notices();
   }
 
   void restart_what_is_down() {
