@@ -254,6 +254,25 @@ TEST_F(AgentLoopTest, AnObjectWhoseDeletionOvertookAnAnswerIsFoundToBeGone) {
   EXPECT_THAT(links(), IsEmpty());
 }
 
+// Both its deletion and its namesake overtake the answer to a write.
+TEST_F(AgentLoopTest, AnAnswerAboutAnObjectThatHasBeenReplacedIsNotTakenForTheNewOne) {
+  deliver(object_json(10, 3));
+  ASSERT_EQ(client_.waiting(), 1U);
+  std::string replacement = object_json(13, 1);
+  replacement.replace(replacement.find("\"u1\""), 4, "\"u2\"");
+  transport_.send_line(event("DELETED", object_json(12, 3)));
+  transport_.send_line(event("ADDED", replacement));
+  run_for(milliseconds(100));
+  client_.answer_ok(object_json(11, 3));
+  run_for(minutes(1));
+  ASSERT_EQ(client_.waiting(), 1U) << "the new object has no status yet";
+  const auto written = decode_node_link_set(client_.requests.back().body);
+  ASSERT_TRUE(written.has_value());
+  EXPECT_EQ(written->resource_version, "13");
+  EXPECT_EQ(written->status.observed_generation, 1);
+  EXPECT_EQ(written->status.links, 1);
+}
+
 // A proxy that mixes up its answers: links of another node's pods must not appear here.
 TEST_F(AgentLoopTest, AnAnswerAboutAnotherObjectIsNotBelieved) {
   deliver("");
