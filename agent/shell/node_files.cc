@@ -170,8 +170,9 @@ RootState NodeFiles::check_root(const std::string& root) {
                                                             : RootState::kAbsent;
   }
   const RootState state = judge_root(fd->get(), options_.link_mode);
-  if (state == RootState::kUsable) roots_[root] = *std::move(fd);
-  if (state == RootState::kUnsafe) {
+  if (state == RootState::kUsable) {
+    roots_[root] = *std::move(fd);
+  } else if (state == RootState::kUnsafe) {
     const UniqueFd parent(::open(options_.roots_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (parent.valid() && is_bare_directory(parent.get(), root, fd->get())) {
       return RootState::kAbsent;

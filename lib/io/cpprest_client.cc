@@ -128,9 +128,9 @@ void free_note(void* /*parent*/, void* note, CRYPTO_EX_DATA* /*data*/, int /*ind
 }
 
 int note_index() {
-  static const int index =
+  static const int kIndex =
       CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, nullptr, nullptr, nullptr, free_note);
-  return index;
+  return kIndex;
 }
 
 void on_handshake(const SSL* connection, int where, int result) {

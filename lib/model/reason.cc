@@ -86,12 +86,12 @@ std::optional<Reason> reason_from_string(std::string_view word) {
 }
 
 const std::vector<Reason>& all_reasons() {
-  static const std::vector<Reason> reasons = [] {
+  static const std::vector<Reason> kReasons = [] {
     std::vector<Reason> all;
     for (const Row& each : kTable) all.push_back(each.reason);
     return all;
   }();
-  return reasons;
+  return kReasons;
 }
 
 std::string_view to_string(StatusWord word) {
