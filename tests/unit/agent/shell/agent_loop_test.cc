@@ -254,6 +254,16 @@ TEST_F(AgentLoopTest, AnObjectWhoseDeletionOvertookAnAnswerIsFoundToBeGone) {
   EXPECT_THAT(links(), IsEmpty());
 }
 
+TEST_F(AgentLoopTest, AnAnswerThatADeletionOvertookBringsNoOlderSetBack) {
+  deliver(object_json(10, 3));
+  transport_.send_line(event("MODIFIED", object_json(12, 4, "*.txt")));
+  transport_.send_line(event("DELETED", object_json(13, 4, "*.txt")));
+  run_for(milliseconds(100));
+  client_.answer_ok(object_json(11, 3));
+  run_for(milliseconds(100));
+  EXPECT_EQ(loop_->agent().desired()->generation, 4);
+}
+
 // Both its deletion and its namesake overtake the answer to a write.
 TEST_F(AgentLoopTest, AnAnswerAboutAnObjectThatHasBeenReplacedIsNotTakenForTheNewOne) {
   deliver(object_json(10, 3));
