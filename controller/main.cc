@@ -36,7 +36,7 @@ constexpr const char* kRunExamples = R"(Examples:
 constexpr const char* kExplainExamples = R"(Examples:
   loglink-controller explain -f pods.yaml
   helm template my-chart | loglink-controller explain -f -
-  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[]] == []'
+  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[], .notes[]] == []'
 
 What it finds wrong is its answer: exit code 0.)";
 
@@ -48,7 +48,7 @@ constexpr const char* kExamples = R"(Examples:
   loglink-controller run --kubeconfig ~/.kube/config --log-level debug
   loglink-controller explain -f pods.yaml
   helm template my-chart | loglink-controller explain -f -
-  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[]] == []'
+  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[], .notes[]] == []'
   loglink-controller drain --timeout 300s
 
 Exit codes: 0 done, 1 refused or failed (the message is on stderr), 2 wrong usage. What "explain"

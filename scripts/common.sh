@@ -1,6 +1,14 @@
 # shellcheck shell=bash
 # Sourced by the scripts here: where things are, and how a step is said and run.
 
+# The comment at its head is a script's help.
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
+
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # used by those that source this
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/loglink

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kNoticesPerStep = 512;
 constexpr std::size_t kOperationsPerStep = 128;
 constexpr std::size_t kProbesPerStep = 256;
+// A process that only waits for a processor has not stood still.
+constexpr Duration kStoodStillLeast = std::chrono::seconds(10);
 constexpr std::size_t kDurationsKept = 20'000;
 constexpr std::uint64_t kRelistEvery = 20;  // rescans
 
@@ -136,7 +138,9 @@ bool Agent::step(const Now& now) {
   pace_.step(now.monotonic);
   // While the process stood still nobody looked: what was missing before may have been there since.
   const Duration pause = now.monotonic - std::exchange(stepped_at_, now.monotonic);
-  if (pause > options_.config.rescan_interval * 2) clocks_.missing_since.clear();
+  if (pause > std::max(options_.config.rescan_interval * 2, kStoodStillLeast)) {
+    clocks_.missing_since.clear();
+  }
   expire_absent(now);
   take_notices(now);
   if (now.monotonic >= rescan_at_) run_rescan(now);
@@ -581,6 +585,10 @@ void Agent::applied(const Operation& operation, const Now& now) {
       break;
     case OperationKind::kRemove:
       ++counters_.links_removed[operation.reason];
+      if (apply_error_ == FileErrorKind::kNoSpace) {
+        // There is room again.
+        apply_retry_at_ = std::min(apply_retry_at_, now.monotonic + kFirstApplyRetry);
+      }
       links_.erase(operation.name);
       uncount_before(operation.name);
       fields.emplace_back("target", operation.old_target);

@@ -21,7 +21,7 @@ constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
 constexpr Duration kAgentSilence = std::chrono::seconds(60);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
-constexpr int kRetryDoublings = 8;  // at most 256 s
+constexpr int kRetryDoublings = 5;  // at most 32 s, and half as much again
 constexpr Duration kEventRetry = std::chrono::seconds(10);
 constexpr int kEventAttempts = 4;
 constexpr std::size_t kEventNamePodBytes = 230;
@@ -286,6 +286,11 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
     state->told_until = now.monotonic + kToldTrust;
     state->failures = 0;
     state->retry_at = {};
+    state->told_trouble.reset();
+    if (std::exchange(patches_fail_, false)) {
+      outcome.remarks.push_back(
+          {RemarkLevel::kInfo, "the API server answers again", {{"about", "answers on pods"}}});
+    }
     told(*pod, *state, now);
     return;
   }
@@ -297,11 +302,19 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
     return;
   }
   if (error.kind == KubeErrorKind::kCancelled) return;
-  if (!passes(error.kind) && state->failures == 0) {
+  // A refusal is told even if other trouble came before it.
+  if (!passes(error.kind) && state->told_trouble != error.kind) {
     outcome.remarks.push_back(
         {RemarkLevel::kWarning,
          "the answer on a pod is refused",
          {{"pod", key.namespace_name + "/" + key.name}, {"error", error.message}}});
+  }
+  state->told_trouble = error.kind;
+  if (passes(error.kind) && error.kind != KubeErrorKind::kConflict && !patches_fail_) {
+    patches_fail_ = true;
+    outcome.remarks.push_back({RemarkLevel::kWarning,
+                               "trouble with the API server, trying again",
+                               {{"about", "answers on pods"}, {"error", error.message}}});
   }
   const Duration delay = kRetryFirst * (1 << std::min(state->failures, kRetryDoublings));
   state->failures = std::min(state->failures + 1, kRetryDoublings);

@@ -73,6 +73,7 @@ class AnswerWriter {
   TokenBucket patch_rate_;
   TokenBucket event_rate_;
   int patches_under_way_ = 0;
+  bool patches_fail_ = false;  // said in the log, until one succeeds
   int events_under_way_ = 0;
   std::size_t dropped_events_ = 0;
 };

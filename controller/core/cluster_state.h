@@ -10,6 +10,7 @@
 
 #include "controller/core/desired_set.h"
 #include "lib/base/token_bucket.h"
+#include "lib/model/kube_error.h"
 #include "lib/model/pod_answers.h"
 
 namespace loglink {
@@ -88,6 +89,7 @@ struct PodState {
   MonotonicTime told_until{};
   bool refused_until_change = false;  // the object is not the one we know; wait for its event
   int failures = 0;
+  std::optional<KubeErrorKind> told_trouble;  // of the last try, when it failed
   MonotonicTime retry_at{};
   TokenBucket changes{kPodChangesPerSecond, kPodChangeBurst};
   std::optional<MonotonicTime> count_written;

@@ -154,6 +154,15 @@ std::string summary(const Explanation& explanation) {
          count(refusals, "refusal", "refusals");
 }
 
+bool refuses_host_path(const Explanation& explanation) {
+  return std::any_of(explanation.pods.begin(), explanation.pods.end(), [](const auto& pod) {
+    const std::vector<Refusal>& refusals = pod.pod.resolution.refusals;
+    return std::any_of(refusals.begin(), refusals.end(), [](const Refusal& refusal) {
+      return refusal.reason == Reason::kHostPathNotAllowed;
+    });
+  });
+}
+
 // What is true of many lines above, said once.
 std::string footnotes(const Explanation& explanation) {
   bool plain = false;
@@ -165,6 +174,11 @@ std::string footnotes(const Explanation& explanation) {
     }
   }
   std::string text;
+  if (refuses_host_path(explanation)) {
+    text +=
+        "Host directories that the administrator has allowed are in the controller's "
+        "configuration: --config controller.yaml.\n";
+  }
   if (plain) {
     text +=
         "<logfile> is the file's name without .log. A file in a subdirectory, or whose name does "

@@ -64,7 +64,10 @@ Expected<void> drain_cluster(const ControllerConfig& config, const ClusterAccess
     return {};
   }
   return fail(ErrorCode::kFailedPrecondition,
-              "not all links are gone after " + format_duration(timeout) + ": " + describe(left));
+              "not all links are gone after " + format_duration(timeout) + ": " + describe(left) +
+                  "; drain again, or delete the Lease " + config.leader_election.lease_namespace +
+                  "/" + config.leader_election.lease_name +
+                  " to have the controller link again: it is held for ten minutes");
 }
 
 }  // namespace loglink

@@ -8,7 +8,7 @@
 namespace loglink {
 namespace {
 
-std::string to_json(const Explanation& explanation) {
+std::string to_json(const Explanation& explanation, const ExplainedFile& file) {
   std::vector<ExplainedPodText> pods;
   for (const ExplainedPod& each : explanation.pods) {
     ExplainedPodText pod;
@@ -27,7 +27,7 @@ std::string to_json(const Explanation& explanation) {
     for (const Refusal& told : resolution.told) add(told.watch_dir, told.reason, told.message);
     pods.push_back(std::move(pod));
   }
-  return explanation_to_json(explanation.node_link_sets, pods);
+  return explanation_to_json(explanation.node_link_sets, pods, file);
 }
 
 std::string to_yaml(const Explanation& explanation) {
@@ -40,6 +40,21 @@ std::string to_yaml(const Explanation& explanation) {
   return text;
 }
 
+ExplainedFile about_file(const ManifestPods& read, const std::string& file_name) {
+  ExplainedFile file;
+  for (const std::string& workload : read.misplaced) {
+    file.notes.push_back("loglink annotations of " + workload +
+                         " itself do nothing; put them into the metadata of its pod template");
+  }
+  for (const std::string& stranger : read.strangers) {
+    file.notes.push_back(stranger + " is not an annotation of loglink; its keys begin with \"" +
+                         std::string(names::kAnnotationPrefix) + "\"");
+  }
+  if (read.pods.empty()) file.notes.push_back(file_name + " has no pods and no workloads");
+  file.skipped = read.skipped;
+  return file;
+}
+
 }  // namespace
 
 Expected<std::string> explain_manifest(const std::string& manifest, const std::string& file_name,
@@ -47,25 +62,18 @@ Expected<std::string> explain_manifest(const std::string& manifest, const std::s
                                        WallTime now) {
   LOGLINK_ASSIGN_OR_RETURN(const ManifestPods read, read_pods(manifest, file_name));
   const Explanation explanation = explain(read.pods, config, now);
+  const ExplainedFile file = about_file(read, file_name);
   switch (format) {
     case ExplainFormat::kJson:
-      return to_json(explanation);
+      return to_json(explanation, file);
     case ExplainFormat::kYaml:
       return to_yaml(explanation);
     case ExplainFormat::kText:
       break;
   }
   std::string text = explanation_to_text(explanation, config, read.workloads);
-  for (const std::string& workload : read.misplaced) {
-    text += "note: loglink annotations of " + workload +
-            " itself do nothing; put them into the metadata of its pod template\n";
-  }
-  for (const std::string& stranger : read.strangers) {
-    text += "note: " + stranger + " is not an annotation of loglink; its keys begin with \"" +
-            std::string(names::kAnnotationPrefix) + "\"\n";
-  }
-  if (read.pods.empty()) text += "note: " + file_name + " has no pods and no workloads\n";
-  for (const std::string& kind : read.skipped) text += "skipped: " + kind + "\n";
+  for (const std::string& note : file.notes) text += "note: " + note + "\n";
+  for (const std::string& kind : file.skipped) text += "skipped: " + kind + "\n";
   return text;
 }
 

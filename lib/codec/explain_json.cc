@@ -7,7 +7,8 @@
 namespace loglink {
 
 std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
-                                const std::vector<ExplainedPodText>& pods) {
+                                const std::vector<ExplainedPodText>& pods,
+                                const ExplainedFile& file) {
   using Json = nlohmann::ordered_json;
   Json document = {{"nodeLinkSets", Json::array()}, {"pods", Json::array()}};
   for (const NodeLinkSet& set : sets) {
@@ -26,6 +27,8 @@ std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
                                 {"message", pod.message},
                                 {"refusals", std::move(refusals)}});
   }
+  document["notes"] = file.notes;
+  document["skipped"] = file.skipped;
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -22,8 +22,16 @@ struct ExplainedPodText {
   std::vector<ExplainedRefusal> refusals;
 };
 
-// {"nodeLinkSets": [...], "pods": [...]}; bytes that are no UTF-8 are replaced.
+// What is said of the file besides.
+struct ExplainedFile {
+  std::vector<std::string> notes;    // what was meant for loglink and does nothing
+  std::vector<std::string> skipped;  // objects that are no pods
+};
+
+// {"nodeLinkSets": [...], "pods": [...], "notes": [...], "skipped": [...]}; bytes that are no UTF-8
+// are replaced.
 std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
-                                const std::vector<ExplainedPodText>& pods);
+                                const std::vector<ExplainedPodText>& pods,
+                                const ExplainedFile& file);
 
 }  // namespace loglink

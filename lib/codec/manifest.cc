@@ -115,6 +115,15 @@ PodView pod_of_template(const JsonReader& spec) {
 
 PodView pod_of_workload(const JsonReader& object, std::string_view kind) {
   const JsonReader spec = object.child("spec");
+  if (kind == "StatefulSet") {
+    PodView pod = pod_of_template(spec);
+    // As its controller adds them to each pod.
+    spec.each("volumeClaimTemplates", [&pod](const JsonReader& claim) {
+      const JsonReader metadata = claim.child("metadata");
+      pod.volumes.push_back({metadata.text("name"), "persistentVolumeClaim", "", "", ""});
+    });
+    return pod;
+  }
   if (kind != "CronJob") return pod_of_template(spec);
   const JsonReader job_template = spec.child("jobTemplate");
   return pod_of_template(job_template.child("spec"));

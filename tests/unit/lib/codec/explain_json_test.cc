@@ -28,18 +28,22 @@ NodeLinkSet one_set() {
 
 TEST(ExplanationToJson, HasTheDocumentedShape) {
   const json document = json::parse(explanation_to_json(
-      {one_set()}, {{"prod",
-                     "web-0",
-                     "Degraded",
-                     "why",
-                     {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}}},
-                    {"prod", "web-1", "Pending", "", {}}}));
+      {one_set()},
+      {{"prod",
+        "web-0",
+        "Degraded",
+        "why",
+        {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}}},
+       {"prod", "web-1", "Pending", "", {}}},
+      {{"a note"}, {"Service/web"}}));
   EXPECT_EQ(document.size(), 2U);
   EXPECT_EQ(document.at("pods"), json::parse(R"([
     {"namespace": "prod", "pod": "web-0", "status": "Degraded", "message": "why", "refusals": [
       {"watchDir": "/data", "reason": "NotOnAVolume", "message": "mount one"},
       {"watchDir": "", "reason": "NoWatchDir", "message": "add one"}]},
     {"namespace": "prod", "pod": "web-1", "status": "Pending", "message": "", "refusals": []}])"));
+  EXPECT_EQ(document.at("notes"), json({"a note"}));
+  EXPECT_EQ(document.at("skipped"), json({"Service/web"}));
   ASSERT_EQ(document.at("nodeLinkSets").size(), 1U);
   const auto back = decode_node_link_set(document.at("nodeLinkSets")[0].dump());
   ASSERT_TRUE(back) << back.error().message;
@@ -47,15 +51,16 @@ TEST(ExplanationToJson, HasTheDocumentedShape) {
 }
 
 // jq users get lists, not nulls.
-TEST(ExplanationToJson, NothingIsTwoEmptyLists) {
-  EXPECT_EQ(json::parse(explanation_to_json({}, {})),
-            json::parse(R"({"nodeLinkSets": [], "pods": []})"));
+TEST(ExplanationToJson, NothingIsEmptyLists) {
+  EXPECT_EQ(json::parse(explanation_to_json({}, {}, {})),
+            json::parse(R"({"nodeLinkSets": [], "pods": [], "notes": [], "skipped": []})"));
 }
 
 TEST(ExplanationToJson, BytesThatAreNoUtf8AreReplacedNotThrown) {
   NodeLinkSet set = one_set();
   set.spec.sources[0].path = "a\xff";
-  const std::string text = explanation_to_json({set}, {{"prod", "w\xff", "Invalid", "m\xfe", {}}});
+  const std::string text =
+      explanation_to_json({set}, {{"prod", "w\xff", "Invalid", "m\xfe", {}}}, {{"n\xff"}, {}});
   EXPECT_TRUE(json::accept(text)) << text;
 }
 
