@@ -21,7 +21,10 @@ constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
 constexpr Duration kAgentSilence = std::chrono::seconds(60);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
-constexpr int kRetryDoublings = 5;  // at most 32 s, and half as much again
+// At most 32 s, and half as much again, where another try may do; at most 256 s where it is
+// refused.
+constexpr int kRetryDoublings = 5;
+constexpr int kRefusedDoublings = 8;
 constexpr Duration kEventRetry = std::chrono::seconds(10);
 constexpr int kEventAttempts = 4;
 constexpr std::size_t kEventNamePodBytes = 230;
@@ -316,8 +319,9 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
                                "trouble with the API server, trying again",
                                {{"about", "answers on pods"}, {"error", error.message}}});
   }
-  const Duration delay = kRetryFirst * (1 << std::min(state->failures, kRetryDoublings));
-  state->failures = std::min(state->failures + 1, kRetryDoublings);
+  const int doublings = passes(error.kind) ? kRetryDoublings : kRefusedDoublings;
+  const Duration delay = kRetryFirst * (1 << std::min(state->failures, doublings));
+  state->failures = std::min(state->failures + 1, kRefusedDoublings);
   state->retry_at = now.monotonic + std::max(error.retry_after.value_or(Duration{}),
                                              random_.between(delay, delay + delay / 2));
 }

@@ -266,6 +266,31 @@ TEST_F(AnswerWriterTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
             1);
 }
 
+// It was silent after any other failure, and all about failures that pass.
+TEST_F(AnswerWriterTest, TroubleIsSaidOnceARefusalAfterItTooAndItsEndToo) {
+  start();
+  std::optional<KubeErrorKind> fault = KubeErrorKind::kServerError;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!fault || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(*fault, {}), false};
+  };
+  const auto said = [&](const std::string& text) {
+    return std::count_if(cluster_.remarks.begin(), cluster_.remarks.end(),
+                         [&](const Remark& each) { return each.message == text; });
+  };
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(said("trouble with the API server, trying again"), 1);
+  fault = KubeErrorKind::kForbidden;
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(said("the answer on a pod is refused"), 1);
+  fault = KubeErrorKind::kServerError;
+  cluster_.advance(minutes(10));
+  fault.reset();
+  cluster_.advance(seconds(50));
+  EXPECT_EQ(said("the API server answers again"), 1);
+}
+
 TEST_F(AnswerWriterTest, AChangeForTheWorseIsAWarningEvent) {
   publish_web0();
   cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));

@@ -36,7 +36,7 @@ TEST(ExplanationToJson, HasTheDocumentedShape) {
         {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}}},
        {"prod", "web-1", "Pending", "", {}}},
       {{"a note"}, {"Service/web"}}));
-  EXPECT_EQ(document.size(), 2U);
+  EXPECT_EQ(document.size(), 4U);
   EXPECT_EQ(document.at("pods"), json::parse(R"([
     {"namespace": "prod", "pod": "web-0", "status": "Degraded", "message": "why", "refusals": [
       {"watchDir": "/data", "reason": "NotOnAVolume", "message": "mount one"},
