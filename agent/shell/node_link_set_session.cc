@@ -265,8 +265,8 @@ void NodeLinkSetSession::write_answered(const NodeLinkSetStatus& sent, const Una
   note_write_trouble(std::nullopt);
   backoff_.reset();
   auto object = decode_own(result->body, node_name_);
-  // It was deleted meanwhile, or another object has taken its place, which has got no status yet. Its
-  // set may be older than the last one that the watch brought.
+  // It was deleted meanwhile, or another object has taken its place, which has got no status yet.
+  // Its set may be older than the last one that the watch brought.
   const bool has_gone = !object_ || (object && object_->uid != object->uid);
   if (has_gone) return wake_();
   if (object) adopt(*std::move(object), now);
