@@ -6,17 +6,20 @@
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/shell/drain_command.h"
 #include "controller/shell/explain_command.h"
 #include "controller/shell/run_command.h"
+#include "lib/base/text.h"
 #include "lib/base/time_text.h"
 #include "lib/codec/config_yaml.h"
 #include "lib/io/cpprest_client.h"
 #include "lib/io/credentials.h"
 #include "lib/io/log.h"
 #include "lib/io/text_file.h"
+#include "lib/model/kube_names.h"
 #include "lib/model/limits.h"
 
 namespace {
@@ -36,7 +39,9 @@ constexpr const char* kRunExamples = R"(Examples:
 constexpr const char* kExplainExamples = R"(Examples:
   loglink-controller explain -f pods.yaml
   helm template my-chart | loglink-controller explain -f -
-  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[], .notes[]] == []'
+  loglink-controller explain -n shop -f web.yaml -f jobs.yaml
+  loglink-controller explain -f pods.yaml -o json |
+    jq -e '[.pods[].refusals[], .pods[].notes[], .notes[]] == []'
 
 What it finds wrong is its answer: exit code 0.)";
 
@@ -48,7 +53,7 @@ constexpr const char* kExamples = R"(Examples:
   loglink-controller run --kubeconfig ~/.kube/config --log-level debug
   loglink-controller explain -f pods.yaml
   helm template my-chart | loglink-controller explain -f -
-  loglink-controller explain -f pods.yaml -o json | jq -e '[.pods[].refusals[], .notes[]] == []'
+  loglink-controller explain -n shop -f web.yaml -f jobs.yaml
   loglink-controller drain --timeout 300s
 
 Exit codes: 0 done, 1 refused or failed (the message is on stderr), 2 wrong usage. What "explain"
@@ -60,6 +65,7 @@ struct Options {
   std::string log_level;
   std::string log_format;
   std::vector<std::string> manifests;
+  std::string namespace_name = "default";
   std::string output = "text";
   std::string timeout = "120s";
 };
@@ -111,15 +117,17 @@ int run(const Options& options) {
 int explain(const Options& options) {
   const Expected<ControllerConfig> config = load_config(options);
   if (!config) return report(config.error());
-  const std::string& file = options.manifests.front();
-  const Expected<std::string> manifest = read_file(file);
-  if (!manifest) return report(manifest.error());
+  std::vector<loglink::ManifestText> manifests;
+  for (const std::string& file : options.manifests) {
+    Expected<std::string> text = read_file(file);
+    if (!text) return report(text.error());
+    manifests.push_back({std::move(*text), file == "-" ? "standard input" : file});
+  }
   const loglink::ExplainFormat format = options.output == "json"   ? loglink::ExplainFormat::kJson
                                         : options.output == "yaml" ? loglink::ExplainFormat::kYaml
                                                                    : loglink::ExplainFormat::kText;
-  const std::string name = file == "-" ? "standard input" : file;
-  const Expected<std::string> text = loglink::explain_manifest(*manifest, name, *config, format,
-                                                               loglink::SystemClock().now().wall);
+  const Expected<std::string> text = loglink::explain_manifests(
+      manifests, options.namespace_name, *config, format, loglink::SystemClock().now().wall);
   if (!text) return report(text.error());
   return print(*text);
 }
@@ -153,6 +161,11 @@ void add_log_options(CLI::App& command, Options& options) {
 std::string is_duration(const std::string& text) {
   const auto duration = loglink::parse_duration(text);
   return duration ? std::string() : duration.error().message;
+}
+
+std::string is_namespace(const std::string& text) {
+  if (loglink::is_dns_label(text)) return {};
+  return '"' + loglink::sanitize(text, 64) + "\" is not the name of a namespace";
 }
 
 void add_kubeconfig(CLI::App& command, Options& options) {
@@ -190,9 +203,15 @@ int main(int argc, char** argv) {
   add_config(*explain_command, options);
   explain_command
       ->add_option("-f,--filename", options.manifests,
-                   "Manifest with pods or workloads, required; - is standard input")
+                   "Manifest with pods or workloads, required; may be given again; - is standard "
+                   "input")
       ->allow_extra_args(false)
       ->type_name("FILE");
+  explain_command
+      ->add_option("-n,--namespace", options.namespace_name, "Of objects whose manifest names none")
+      ->check(is_namespace)
+      ->type_name("NAMESPACE")
+      ->capture_default_str();
   explain_command
       ->add_option("-o,--output", options.output,
                    "text for people; json: the same for programs; yaml: only the NodeLinkSets")
@@ -215,12 +234,8 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
   // Checked here, because CLI11 would ask for it before it names a misspelled flag.
-  if (explain_command->parsed() && options.manifests.size() != 1) {
-    std::cerr << "loglink-controller: "
-              << (options.manifests.empty()
-                      ? "explain needs -f FILE, or -f - for standard input\n"
-                      : "explain takes one -f FILE; join files by lines of --- and give them as "
-                        "standard input with -f -\n");
+  if (explain_command->parsed() && options.manifests.empty()) {
+    std::cerr << "loglink-controller: explain needs -f FILE, or -f - for standard input\n";
     return kUsage;
   }
   if (run_command->parsed()) return run(options);

@@ -34,6 +34,7 @@ struct OwnLink {
   Target target;
   TargetView view;
   std::optional<SourceId> owner;
+  std::optional<SourceId> former;  // without an owner: whose pod the lingering link is counted for
   bool kept_by_refused = false;
   std::optional<OperationReason> removal;  // due now
 };
@@ -192,6 +193,7 @@ class Planner {
     link.entry = &entry;
     link.target = std::move(*target);
     link.owner = owner_of(name, link.target);
+    if (!link.owner) link.former = former_owner_of(name, link.target);
     link.kept_by_refused = !link.owner && in_.sources.kept_by_refused(name, link.target);
     link.view = view(link.target);
     link.removal = removal_of(name, link);
@@ -208,6 +210,14 @@ class Planner {
       if (!over) over = id;
     }
     return over;
+  }
+
+  // The source that has made this link, and whose patterns have been narrowed since.
+  std::optional<SourceId> former_owner_of(const std::string& name, const Target& target) {
+    for (const SourceId id : around(target.root, parent_path(target.path)).walking) {
+      if (name_for(id, target).text == name) return id;
+    }
+    return std::nullopt;
   }
 
   std::optional<OperationReason> removal_of(const std::string& name, const OwnLink& link) {
@@ -264,7 +274,7 @@ class Planner {
       if (link.removal) continue;
       ++result_.links;
       by_target_[link.target].push_back({name, link.owner});
-      count(link.owner, 1);
+      count(link, 1);
       if (link.view.state != TargetState::kRegular) continue;
       hold_inode(link.view.info.id, Holder{name, link.owner});
       note_linked(link.target, link.view.info);
@@ -294,13 +304,16 @@ class Planner {
         }) != ids.end();
   }
 
-  void count(std::optional<SourceId> owner, int links) {
-    if (owner) {
-      result_.counts.add(in_.sources, *owner, links);
-      result_.outcomes[*owner].links += links;
-    } else {
-      result_.counts.per_node += links;
-    }
+  void count(SourceId owner, int links) {
+    result_.counts.add(in_.sources, owner, links);
+    result_.outcomes[owner].links += links;
+  }
+
+  // A link that its pod no longer wants is told, and takes no place under the pod's limits.
+  void count(const OwnLink& link, int links) {
+    if (link.owner) return count(*link.owner, links);
+    result_.counts.per_node += links;
+    if (link.former) result_.outcomes[*link.former].links += links;
   }
 
   // Newcomers.
@@ -426,12 +439,12 @@ class Planner {
       return false;
     }
     if (!old.removal) {
-      count(old.owner, -1);
+      count(old, -1);
       --result_.links;
     }
     if (!admit(id, newcomer.file)) {
       if (!old.removal) {
-        count(old.owner, 1);
+        count(old, 1);
         ++result_.links;
       }
       return false;

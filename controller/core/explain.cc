@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/text.h"
+#include "lib/model/glob.h"
 #include "lib/model/names.h"
 #include "lib/model/path.h"
 
@@ -34,6 +35,28 @@ std::set<std::string> shared_ids(const Bearers& bearers, const PodView& pod) {
 
 std::string count(std::size_t number, const std::string& one, const std::string& many) {
   return std::to_string(number) + " " + (number == 1 ? one : many);
+}
+
+// In a cluster the agent sees that it is no directory; here only its name tells.
+std::vector<Note> doubts_about(const Resolution& resolution) {
+  std::vector<Note> doubts;
+  for (std::size_t i = 0; i < resolution.sources.size(); ++i) {
+    const std::string& watch_dir = resolution.watch_dirs[i];
+    const std::string_view last =
+        std::string_view(watch_dir).substr(watch_dir.find_last_of('/') + 1);
+    const std::vector<std::string>& include = resolution.sources[i].include;
+    const bool looks_like_a_file =
+        last.find('.') != std::string_view::npos &&
+        std::any_of(include.begin(), include.end(), [&](const std::string& pattern) {
+          return pattern != "*" && glob_matches(pattern, last);
+        });
+    if (looks_like_a_file) {
+      doubts.push_back({watch_dir,
+                        "looks like a log file; loglink/watch-dir names the directory, and "
+                        "loglink/include the files"});
+    }
+  }
+  return doubts;
 }
 
 // The names that files get, as a pattern that a person can read.
@@ -137,8 +160,11 @@ void add_pod(std::string& text, const ExplainedPod& explained, const std::string
   for (const Refusal& each : resolution.told) {
     add_refusal(text, "note     ", each.watch_dir, each.reason, each.message);
   }
-  for (const Note& each : resolution.notes) {
-    add_line(text, 2, "note     " + each.watch_dir + ": " + each.message);
+  for (const std::vector<Note>* notes : {&resolution.notes, &explained.doubts}) {
+    for (const Note& each : *notes) {
+      const std::string where = each.watch_dir.empty() ? "" : each.watch_dir + ": ";
+      add_line(text, 2, "note     " + where + each.message);
+    }
   }
 }
 
@@ -205,7 +231,7 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
       continue;
     }
     nodes[node_of(pod)].push_back(resolved);
-    explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}});
+    explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}, {}});
   }
   std::vector<LeftOut> left_out;
   for (const auto& [name, resolved] : nodes) {
@@ -225,6 +251,7 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
     input.pod = &each.pod;
     input.left_out = each.left_out;
     each.answer = answer(input);
+    each.doubts = doubts_about(each.pod.resolution);
   }
   return explanation;
 }

@@ -15,6 +15,7 @@ struct ExplainedPod {
   ResolvedPod pod;
   Answer answer;  // the one before the agent answers
   std::vector<LeftOut> left_out;
+  std::vector<Note> doubts;  // what only the node could tell
 };
 
 struct Explanation {

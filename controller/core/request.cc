@@ -161,11 +161,6 @@ std::optional<int> parse_depth(std::string_view value) {
   return depth;
 }
 
-char to_lower(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
-  return c;
-}
-
 // Levenshtein's distance without regard to case. REQUIRES: short texts.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);

@@ -16,6 +16,8 @@ namespace loglink {
 namespace {
 
 constexpr std::size_t kHashDigits = 32;
+// Mounted into nearly every container by the API server; nobody's log files are there.
+constexpr std::string_view kCredentials = "/var/run/secrets/kubernetes.io";
 
 bool claims_to_be_static(const PodView& pod) {
   return pod.annotations.count(std::string(names::kConfigMirror)) != 0;
@@ -112,6 +114,10 @@ class Resolver {
     resolution_.told = request_.told;
     resolution_.refusals = request_.refusals;
     const bool nothing_is_linked = !request_.refusals.empty();
+    if (!request_.directories.empty() && excludes_all()) {
+      resolution_.notes.push_back(
+          Note{"", "loglink/exclude leaves no file that loglink/include names; narrow it"});
+    }
     for (const RequestedDirectory& requested : request_.directories) {
       if (requested.refusal) {
         resolution_.refusals.push_back(*requested.refusal);
@@ -129,6 +135,15 @@ class Resolver {
   }
 
  private:
+  [[nodiscard]] bool excludes_all() const {
+    const std::vector<std::string>& exclude = request_.exclude;
+    const auto is_excluded = [&](const std::string& pattern) {
+      return std::find(exclude.begin(), exclude.end(), pattern) != exclude.end();
+    };
+    return is_excluded("*") ||
+           std::all_of(request_.include.begin(), request_.include.end(), is_excluded);
+  }
+
   void resolve_one(const RequestedDirectory& requested) {
     if (too_many_parts_) {
       return refuse(requested, Reason::kPodLimitReached,
@@ -202,8 +217,8 @@ class Resolver {
   void refuse_without_container(const RequestedDirectory& requested) {
     if (requested.container.empty()) {
       refuse(requested, Reason::kNotOnAVolume,
-             "no container mounts a volume there; write the log files to a volume, an emptyDir "
-             "for example");
+             "no container mounts a volume there" + mounts_text("") +
+                 "; write the log files to a volume, an emptyDir for example");
       return;
     }
     const bool is_known = std::any_of(
@@ -211,14 +226,29 @@ class Resolver {
         [&](const ContainerView& container) { return container.name == requested.container; });
     if (is_known) {
       refuse(requested, Reason::kNotOnAVolume,
-             "container " + requested.container +
-                 " mounts no volume there; write the log files to a volume, an emptyDir for "
-                 "example");
+             "container " + requested.container + " mounts no volume there" +
+                 mounts_text(requested.container) +
+                 "; write the log files to a volume, an emptyDir for example");
       return;
     }
     refuse(
         requested, Reason::kUnknownContainer,
         "the pod has no container " + requested.container + "; name one of " + container_names());
+  }
+
+  // Where volumes are mounted, of one container or of all (""): most often a path is misspelled.
+  std::string mounts_text(const std::string& container_name) const {
+    std::set<std::string> paths;
+    for (const ContainerView& container : pod_.containers) {
+      if (!container_name.empty() && container.name != container_name) continue;
+      for (const VolumeMount& mount : container.mounts) {
+        std::string path = effective_mount_path(mount);
+        if (!path_contains(kCredentials, path)) paths.insert(std::move(path));
+      }
+    }
+    if (paths.empty()) return {};
+    const std::vector<std::string> listed(paths.begin(), paths.end());
+    return " (volumes are at " + sanitize(join(listed, ", "), 120) + ")";
   }
 
   std::string container_names() const {

@@ -16,7 +16,7 @@ namespace loglink {
 
 // Something about a linked watch dir that its owner should know and that refuses nothing.
 struct Note {
-  std::string watch_dir;
+  std::string watch_dir;  // "" where it is about all of them
   std::string message;
 
   auto operator<=>(const Note&) const = default;

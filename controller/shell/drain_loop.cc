@@ -207,6 +207,7 @@ void DrainLoop::lease_taken(MonotonicTime now, Lease written) {
   // Nobody held it: nobody has to stop.
   const bool was_held = !before.empty() && before != names::kDrainedHolder;
   writes_from_ = was_held ? now + config_.leader_election.renew_deadline : now;
+  deadline_ = *writes_from_ + timeout_;  // the agents' time begins when they can be asked
   trouble_.clear();
   log_({RemarkLevel::kInfo, "the lease is taken", {{"from", before}}});
 }

@@ -23,6 +23,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   // does not link again.
   static constexpr Duration kHold = std::chrono::minutes(10);
 
+  // `timeout`: for the lease, and then as long for the agents.
   DrainLoop(ControllerConfig config, Duration timeout, ControllerPorts ports,
             std::function<void(const Remark&)> log, std::function<void()> wake);
   ~DrainLoop() override;

@@ -1,5 +1,9 @@
 #include "controller/shell/explain_command.h"
 
+#include <iterator>
+#include <set>
+#include <utility>
+
 #include "controller/core/explain.h"
 #include "lib/codec/explain_json.h"
 #include "lib/codec/manifest.h"
@@ -16,15 +20,16 @@ std::string to_json(const Explanation& explanation, const ExplainedFile& file) {
     pod.pod = each.pod.pod.name;
     pod.status = std::string(to_string(each.answer.word));
     pod.message = each.answer.message;
-    const auto add = [&](const std::string& watch_dir, Reason reason, const std::string& message) {
-      pod.refusals.push_back({watch_dir, std::string(to_string(reason)), message});
-    };
     const Resolution& resolution = each.pod.resolution;
-    for (const Refusal& refusal : resolution.refusals) {
-      add(refusal.watch_dir, refusal.reason, refusal.message);
+    const auto text = [](const auto& of) {
+      return ExplainedRefusal{of.watch_dir, std::string(to_string(of.reason)), of.message};
+    };
+    for (const Refusal& refusal : resolution.refusals) pod.refusals.push_back(text(refusal));
+    for (const LeftOut& left : each.left_out) pod.refusals.push_back(text(left));
+    for (const Refusal& told : resolution.told) pod.notes.push_back(text(told));
+    for (const std::vector<Note>* notes : {&resolution.notes, &each.doubts}) {
+      for (const Note& note : *notes) pod.notes.push_back({note.watch_dir, "", note.message});
     }
-    for (const LeftOut& left : each.left_out) add(left.watch_dir, left.reason, left.message);
-    for (const Refusal& told : resolution.told) add(told.watch_dir, told.reason, told.message);
     pods.push_back(std::move(pod));
   }
   return explanation_to_json(explanation.node_link_sets, pods, file);
@@ -40,29 +45,43 @@ std::string to_yaml(const Explanation& explanation) {
   return text;
 }
 
-ExplainedFile about_file(const ManifestPods& read, const std::string& file_name) {
-  ExplainedFile file;
+std::string describe(const StrayKey& stray) {
+  if (stray.field == "annotations") {
+    return stray.object + ": " + stray.key +
+           " is not an annotation of loglink; its keys begin with \"" +
+           std::string(names::kAnnotationPrefix) + "\"";
+  }
+  return stray.object + ": " + stray.key + " does nothing in metadata." + stray.field +
+         "; put it into metadata.annotations";
+}
+
+void add_notes(const ManifestPods& read, const std::string& file_name, ExplainedFile& file) {
   for (const std::string& workload : read.misplaced) {
     file.notes.push_back("loglink annotations of " + workload +
                          " itself do nothing; put them into the metadata of its pod template");
   }
-  for (const std::string& stranger : read.strangers) {
-    file.notes.push_back(stranger + " is not an annotation of loglink; its keys begin with \"" +
-                         std::string(names::kAnnotationPrefix) + "\"");
-  }
+  for (const StrayKey& stray : read.strays) file.notes.push_back(describe(stray));
   if (read.pods.empty()) file.notes.push_back(file_name + " has no pods and no workloads");
-  file.skipped = read.skipped;
-  return file;
+  file.skipped.insert(file.skipped.end(), read.skipped.begin(), read.skipped.end());
 }
 
 }  // namespace
 
-Expected<std::string> explain_manifest(const std::string& manifest, const std::string& file_name,
-                                       const ControllerConfig& config, ExplainFormat format,
-                                       WallTime now) {
-  LOGLINK_ASSIGN_OR_RETURN(const ManifestPods read, read_pods(manifest, file_name));
-  const Explanation explanation = explain(read.pods, config, now);
-  const ExplainedFile file = about_file(read, file_name);
+Expected<std::string> explain_manifests(const std::vector<ManifestText>& manifests,
+                                        const std::string& default_namespace,
+                                        const ControllerConfig& config, ExplainFormat format,
+                                        WallTime now) {
+  std::vector<PodView> pods;
+  std::set<ObjectKey> workloads;
+  ExplainedFile file;
+  for (const ManifestText& each : manifests) {
+    LOGLINK_ASSIGN_OR_RETURN(ManifestPods read,
+                             read_pods(each.text, each.file_name, default_namespace));
+    add_notes(read, each.file_name, file);
+    std::move(read.pods.begin(), read.pods.end(), std::back_inserter(pods));
+    workloads.merge(read.workloads);
+  }
+  const Explanation explanation = explain(pods, config, now);
   switch (format) {
     case ExplainFormat::kJson:
       return to_json(explanation, file);
@@ -71,7 +90,7 @@ Expected<std::string> explain_manifest(const std::string& manifest, const std::s
     case ExplainFormat::kText:
       break;
   }
-  std::string text = explanation_to_text(explanation, config, read.workloads);
+  std::string text = explanation_to_text(explanation, config, workloads);
   for (const std::string& note : file.notes) text += "note: " + note + "\n";
   for (const std::string& kind : file.skipped) text += "skipped: " + kind + "\n";
   return text;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -11,10 +12,16 @@ namespace loglink {
 
 enum class ExplainFormat { kText, kYaml, kJson };
 
-// `manifest` is the text of `file_name` ("-" for stdin), which only errors name. Returns what goes
-// to standard output.
-Expected<std::string> explain_manifest(const std::string& manifest, const std::string& file_name,
-                                       const ControllerConfig& config, ExplainFormat format,
-                                       WallTime now);
+struct ManifestText {
+  std::string text;
+  std::string file_name;  // for errors and notes
+};
+
+// The pods of all manifests together, as one cluster would have them; objects without a namespace
+// are in `default_namespace`. Returns what goes to standard output.
+Expected<std::string> explain_manifests(const std::vector<ManifestText>& manifests,
+                                        const std::string& default_namespace,
+                                        const ControllerConfig& config, ExplainFormat format,
+                                        WallTime now);
 
 }  // namespace loglink

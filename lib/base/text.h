@@ -18,6 +18,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 // Removes U+0020 from both ends.
 std::string_view trim_spaces(std::string_view text);
 
+// ASCII only, whatever the locale.
+char to_lower(char c);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 }  // namespace loglink

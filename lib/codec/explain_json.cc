@@ -6,6 +6,19 @@
 
 namespace loglink {
 
+namespace {
+
+nlohmann::ordered_json to_json(const std::vector<ExplainedRefusal>& list) {
+  nlohmann::ordered_json array = nlohmann::ordered_json::array();
+  for (const ExplainedRefusal& each : list) {
+    array.push_back(
+        {{"watchDir", each.watch_dir}, {"reason", each.reason}, {"message", each.message}});
+  }
+  return array;
+}
+
+}  // namespace
+
 std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
                                 const std::vector<ExplainedPodText>& pods,
                                 const ExplainedFile& file) {
@@ -15,17 +28,12 @@ std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
     document["nodeLinkSets"].push_back(Json::parse(node_link_set_to_json(set)));
   }
   for (const ExplainedPodText& pod : pods) {
-    Json refusals = Json::array();
-    for (const ExplainedRefusal& refusal : pod.refusals) {
-      refusals.push_back({{"watchDir", refusal.watch_dir},
-                          {"reason", refusal.reason},
-                          {"message", refusal.message}});
-    }
     document["pods"].push_back({{"namespace", pod.namespace_name},
                                 {"pod", pod.pod},
                                 {"status", pod.status},
                                 {"message", pod.message},
-                                {"refusals", std::move(refusals)}});
+                                {"refusals", to_json(pod.refusals)},
+                                {"notes", to_json(pod.notes)}});
   }
   document["notes"] = file.notes;
   document["skipped"] = file.skipped;

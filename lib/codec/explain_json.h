@@ -14,12 +14,16 @@ struct ExplainedRefusal {
   std::string message;
 };
 
+// What refuses nothing. `reason` may be "".
+using ExplainedNote = ExplainedRefusal;
+
 struct ExplainedPodText {
   std::string namespace_name;
   std::string pod;
   std::string status;
   std::string message;
   std::vector<ExplainedRefusal> refusals;
+  std::vector<ExplainedNote> notes;
 };
 
 // What is said of the file besides.

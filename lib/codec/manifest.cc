@@ -140,31 +140,42 @@ bool has_annotation_of_ours(const JsonReader& metadata) {
 // On the pods of our own chart, so that they start anew with a changed configuration.
 constexpr std::string_view kConfigChecksum = "loglink.io/config-checksum";
 
-// Keys as others might have called them, "loglink.io/watch-dir" or "acme.com/watch-dir": nobody
-// reads them, so only explain can say it.
-void find_strangers(const JsonReader& metadata, const std::string& whose,
-                    std::vector<std::string>& found) {
-  metadata.child("annotations").members([&](std::string_view key, const JsonReader&) {
-    if (key.starts_with(names::kAnnotationPrefix) || key == kConfigChecksum) return;
-    if (key.starts_with("loglink.") || key.ends_with("/watch-dir")) {
-      found.push_back(sanitize(whose + ": " + std::string(key)));
-    }
-  });
+bool looks_like_ours(std::string_view key) {
+  std::string lower(key);
+  for (char& c : lower) c = to_lower(c);
+  static constexpr std::string_view kName = "loglink";
+  const bool begins = lower.starts_with(kName) && lower.size() > kName.size() &&
+                      std::string_view("./-_").find(lower[kName.size()]) != std::string_view::npos;
+  return begins || lower.ends_with("/watch-dir") || lower == "watch-dir";
 }
 
-void find_strangers_of(const JsonReader& object, const std::string& kind, const std::string& name,
-                       std::vector<std::string>& found) {
+// Keys as others might have called them, "loglink.io/watch-dir" or "acme.com/watch-dir", and keys
+// of ours in the wrong field: nobody reads them, so only explain can say it.
+void find_strays(const JsonReader& metadata, const std::string& whose,
+                 std::vector<StrayKey>& found) {
+  for (const char* const field : {"annotations", "annotation", "labels"}) {
+    const bool right = std::string_view(field) == "annotations";
+    metadata.child(field).members([&](std::string_view key, const JsonReader&) {
+      if ((right && key.starts_with(names::kAnnotationPrefix)) || key == kConfigChecksum) return;
+      if (!looks_like_ours(key)) return;
+      found.push_back({sanitize(whose), field, sanitize(std::string(key))});
+    });
+  }
+}
+
+void find_strays_of(const JsonReader& object, const std::string& kind, const std::string& name,
+                    std::vector<StrayKey>& found) {
   const std::string whose = kind + "/" + name;
-  if (kind == "Pod") return find_strangers(object.child("metadata"), whose, found);
+  if (kind == "Pod") return find_strays(object.child("metadata"), whose, found);
   const JsonReader spec = object.child("spec");
   if (kind != "CronJob") {
     const JsonReader pod = spec.child("template");
-    return find_strangers(pod.child("metadata"), whose, found);
+    return find_strays(pod.child("metadata"), whose, found);
   }
   const JsonReader job = spec.child("jobTemplate");
   const JsonReader job_spec = job.child("spec");
   const JsonReader pod = job_spec.child("template");
-  find_strangers(pod.child("metadata"), whose, found);
+  find_strays(pod.child("metadata"), whose, found);
 }
 
 // Of "metadata.generateName: web-" the part that every name made from it has.
@@ -178,8 +189,8 @@ std::string name_of(const JsonReader& object) {
 }
 
 // What the API server, the scheduler and admission would have filled in.
-void complete(PodView& pod) {
-  if (pod.namespace_name.empty()) pod.namespace_name = "default";
+void complete(PodView& pod, const std::string& default_namespace) {
+  if (pod.namespace_name.empty()) pod.namespace_name = default_namespace;
   if (pod.node_name.empty()) pod.node_name = names::kUnscheduledNode;
   if (pod.uid.empty()) pod.uid = names::kUnassignedUid;
   if (pod.service_account.empty()) pod.service_account = "default";
@@ -234,7 +245,8 @@ NodeLinkSet read_checked_set(const JsonReader& object) {
 
 }  // namespace
 
-Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name) {
+Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name,
+                                 const std::string& default_namespace) {
   LOGLINK_ASSIGN_OR_RETURN(const ManifestFile file, ManifestFile::load(text, file_name));
   ManifestPods out;
   LOGLINK_TRY(file.each_object([&](const JsonReader& object, const std::string& kind) {
@@ -251,11 +263,12 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
       pod.namespace_name = object.child("metadata").text("namespace");
     }
     pod.name = name_of(object);
-    complete(pod);
-    find_strangers_of(object, kind, pod.name, out.strangers);
+    complete(pod, default_namespace);
+    find_strays_of(object, kind, pod.name, out.strays);
+    const JsonReader metadata = object.child("metadata");
+    if (kind != "Pod" || metadata.text("name").empty()) out.workloads.insert(pod.key());
     if (kind != "Pod") {
-      out.workloads.insert(pod.key());
-      if (has_annotation_of_ours(object.child("metadata"))) {
+      if (has_annotation_of_ours(metadata)) {
         out.misplaced.push_back(sanitize(kind + "/" + pod.name));
       }
     }

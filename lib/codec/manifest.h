@@ -13,21 +13,31 @@
 
 namespace loglink {
 
+// A key that looks like an annotation of ours and is none: its prefix is another, or its field of
+// the metadata is not `annotations`.
+struct StrayKey {
+  std::string object;  // "Pod/web"
+  std::string field;
+  std::string key;
+
+  auto operator<=>(const StrayKey&) const = default;
+};
+
 // Pods of a manifest, for `explain`. Workloads (Deployment, StatefulSet, DaemonSet, ReplicaSet,
-// Job, CronJob) give the pod of their template, called as the workload, and are in `workloads`:
-// the real pods' names go on after a dash. Missing nodeName and uid
-// become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace "default". Other
-// kinds are skipped and named in `skipped` ("Service/web"). Workloads with an annotation of ours on
-// themselves, where it does nothing, are named in `misplaced`. Annotations that look like ours but
-// have another prefix ("Pod/web: loglink.io/watch-dir") are in `strangers`.
+// Job, CronJob) give the pod of their template, called as the workload, and are in `workloads`, as
+// are pods with a generateName: the real pods' names go on after a dash. Missing nodeName and uid
+// become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace the default one.
+// Other kinds are skipped and named in `skipped` ("Service/web"). Workloads with an annotation of
+// ours on themselves, where it does nothing, are named in `misplaced`.
 struct ManifestPods {
   std::vector<PodView> pods;
   std::set<ObjectKey> workloads;
   std::vector<std::string> skipped;
   std::vector<std::string> misplaced;
-  std::vector<std::string> strangers;
+  std::vector<StrayKey> strays;
 };
-Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name);
+Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_name,
+                                 const std::string& default_namespace = "default");
 
 // A NodeLinkSet document for `agent --from-file` and `apply`, with the CRD's defaults and bounds
 // applied as the API server would. Exactly one document of that kind is required.

@@ -1,4 +1,5 @@
 // Uninstalling and installing again: drain against both programs, an API server, one node.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -50,6 +51,25 @@ TEST(Drain, TakesAllLinksWithoutTheirLingerAndANewInstallationLinksAgain) {
   EXPECT_FALSE(is_linked());
   world.start_controller();
   EXPECT_TRUE(eventually(is_linked)) << world.controller().output();
+}
+
+TEST(Drain, ThatFailsNamesTheNodesAndTheWayBack) {
+  World world;
+  world.start_controller();
+  const std::string pod = world.unique("web");
+  world.create_pod(pod, world.node(), {{"loglink/watch-dir", "/var/log/app"}},
+                   Json::array({{{"name", "logs"}, {"emptyDir", Json::object()}}}),
+                   Json::array({{{"name", "logs"}, {"mountPath", "/var/log/app"}}}));
+  ASSERT_TRUE(eventually([&] { return world.node_link_set().has_value(); }));
+  Program drain({program_path("loglink-controller"), "drain", "--config",
+                 world.path("controller.yaml").string(), "--kubeconfig", world.kubeconfig(),
+                 "--timeout", "1s"},
+                world.path("logs/drain").string());
+  EXPECT_EQ(drain.wait(seconds(30)), 1);
+  EXPECT_THAT(drain.output(),
+              ::testing::HasSubstr("not all links are gone after 1s: " + world.node() +
+                                   " (no answer); drain again, or delete the Lease "));
+  EXPECT_THAT(drain.output(), ::testing::HasSubstr("to have the controller link again"));
 }
 
 }  // namespace

@@ -184,5 +184,19 @@ TEST_F(AgentLastLook, ANameIsNotRePointedWhenItsOldTargetIsBackAtTheLastMoment) 
   EXPECT_EQ(world.target("web-0_prod_app-b.log"), pods_target(anew.path + "/b.log"));
 }
 
+// A process that only waits for a processor has not stood still, be its rescans ever so frequent.
+TEST_F(AgentLastLook, AShortPauseDoesNotBeginTheGraceAnew) {
+  world.options.config.rescan_interval = 1s;
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(10s);
+  for (int i = 0; i < 450; ++i) {
+    world.turn_clock(9s);
+    world.settle();
+  }
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace loglink

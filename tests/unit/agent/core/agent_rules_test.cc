@@ -827,5 +827,40 @@ TEST_F(AgentRules, FilesThatNeedNoLinkAreCountedByWhy) {
   EXPECT_EQ(world.agent().skips().at(Reason::kAlreadyLinked), 1);
 }
 
+TEST_F(AgentRules, RoomThatARemovedLinkLeavesOnAFullDiskIsUsedWithinASecond) {
+  write("a.log");
+  desire_web();
+  write("b.log");
+  world.files.fail(FileVerb::kMakeLink, FileErrorKind::kNoSpace, 1, 1000);
+  world.pass(155s);  // by now it tries every thirty seconds
+  ASSERT_THAT(world.link_names(), ElementsAre(a_link));
+  Source gone = withdrawn(empty_dir_source("web-0"), world.now.wall);
+  gone.required_features = {std::string(names::kFeatureRemoveNow)};
+  world.files.write_file(kPods, in_empty_dir("web-1", "c.log"));
+  world.desire({gone, empty_dir_source("web-1")});
+  world.settle();
+  ASSERT_THAT(world.link_names(), IsEmpty());
+  world.files.heal();
+  world.pass(1100ms);
+  EXPECT_THAT(world.link_names(), ElementsAre("web-1_prod_app-c.log"));
+}
+
+// They lie in its directory, and a collector still reads them.
+TEST_F(AgentRules, LinksThatANarrowedPatternLeavesAreCountedUntilTheyGo) {
+  write("a.log");
+  write("b.log");
+  desire_web();
+  Source narrowed = empty_dir_source("web-0");
+  narrowed.include = {"b*"};
+  world.desire({narrowed});
+  world.pass(10s);
+  const auto links = [&] { return world.agent().status(world.now).pods.at(0).links; };
+  EXPECT_THAT(world.link_names(), SizeIs(2));
+  EXPECT_EQ(links(), 2);
+  world.pass(6min);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  EXPECT_EQ(links(), 1);
+}
+
 }  // namespace
 }  // namespace loglink

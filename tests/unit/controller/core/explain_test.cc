@@ -184,5 +184,18 @@ TEST(Explain, SeesTwoStaticPodsThatClaimOneId) {
               IsEmpty());
 }
 
+// On a node the agent sees it; a manifest has only the name.
+TEST(Explain, AWatchDirThatLooksLikeAFileIsDoubted) {
+  const auto text = [](const std::string& watch_dir, const std::string& include) {
+    return text_of({simple_pod().watch(watch_dir).annotate("loglink/include", include)});
+  };
+  EXPECT_THAT(text("/var/log/app/app.log", "*.log"),
+              HasSubstr("  note     /var/log/app/app.log: looks like a log file; loglink/watch-dir "
+                        "names the directory, and loglink/include the files\n"));
+  EXPECT_THAT(text("/var/log/app/v1.2", "*.log"), Not(HasSubstr("looks like")));
+  EXPECT_THAT(text("/var/log/app/v1.2", "*"), Not(HasSubstr("looks like")));
+  EXPECT_THAT(text("/var/log/app", "app*"), Not(HasSubstr("looks like")));
+}
+
 }  // namespace
 }  // namespace loglink

@@ -212,6 +212,41 @@ TEST(ResolveMount, WithoutAVolumeTheCureIsNamed) {
             "for example");
 }
 
+TEST(ResolveMount, WhereThereIsNoneThoseThatThereAreAreNamed) {
+  PodBuilder pod = PodBuilder().empty_dir("v").watch("/logs");
+  pod.mount("v", "/var/log/app").mount("v", "/data");
+  pod.mount("v", "/var/run/secrets/kubernetes.io/serviceaccount");
+  pod.add_container("nginx").mount("v", "/cache", "nginx");
+  EXPECT_EQ(message(pod),
+            "no container mounts a volume there (volumes are at /cache, /data, /var/log/app); "
+            "write the log files to a volume, an emptyDir for example");
+  EXPECT_EQ(message(pod.watch("nginx:/logs")),
+            "container nginx mounts no volume there (volumes are at /cache); write the log files "
+            "to a volume, an emptyDir for example");
+}
+
+TEST(ResolveMount, TheListOfThoseThatThereAreIsBounded) {
+  PodBuilder pod = PodBuilder().empty_dir("v").watch("/logs");
+  for (int i = 0; i < 100; ++i) pod.mount("v", "/" + std::string(100, 'a') + std::to_string(i));
+  EXPECT_LE(message(pod).size(), 250U);
+}
+
+TEST(ResolvePatterns, ThatExcludeAllThatIsIncludedAreTold) {
+  const auto notes = [](const std::string& include, const std::string& exclude) {
+    return resolve(simple_pod()
+                       .annotate("loglink/include", include)
+                       .annotate("loglink/exclude", exclude),
+                   {}, {})
+        .notes;
+  };
+  const std::vector<Note> told = {
+      {"", "loglink/exclude leaves no file that loglink/include names; narrow it"}};
+  EXPECT_EQ(notes("*.log", "*"), told);
+  EXPECT_EQ(notes("*.log,a*", "a*,*.log,b"), told);
+  EXPECT_THAT(notes("*.log,a*", "a*"), IsEmpty());
+  EXPECT_THAT(notes("*", "*.log"), IsEmpty());
+}
+
 TEST(ResolveMount, OneBelowTheWatchDirIsToldAndNotFollowed) {
   const Resolution resolution = resolve(PodBuilder()
                                             .empty_dir("logs")

@@ -573,5 +573,56 @@ TEST(ControllerLoopTest, TwoControllersOnABadNetworkConvergeAndThenRest) {
   }
 }
 
+// The leader has ten seconds to stop writing: they are not taken from the agents.
+TEST(ControllerLoopTest, DrainsTimeForTheAgentsBeginsWhenTheyCanBeAsked) {
+  World world(11);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  DrainLoop drain(
+      ControllerConfig{}, seconds(5), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  for (int i = 0; i < 100 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {&leader});
+    const auto source = world.object(kObjects + "/node-0")["spec"]["sources"];
+    if (source.empty() || source[0].contains("removeAfter")) world.agents_answer(0);
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.emptying());
+  EXPECT_TRUE(drain.unfinished().empty());
+}
+
+// And an agent that never answers is not waited for any longer.
+TEST(ControllerLoopTest, DrainNamesTheNodeThatDoesNotAnswerWhenItsTimeIsUp) {
+  World world(12);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  leader.crash();
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  DrainLoop drain(
+      ControllerConfig{}, seconds(5), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  const auto began = world.clock.now().monotonic;
+  for (int i = 0; i < 100 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {});
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_LE(world.clock.now().monotonic - began, seconds(5 + 10 + 1));
+  ASSERT_EQ(drain.unfinished().size(), 1U);
+  EXPECT_EQ(drain.unfinished()[0].node, "node-0");
+}
+
 }  // namespace
 }  // namespace loglink

@@ -42,8 +42,8 @@ ControllerConfig golden_config() {
 }
 
 Expected<std::string> explain_text(const std::string& manifest, ExplainFormat format) {
-  return explain_manifest(manifest, "thirty_pods.yaml", golden_config(), format,
-                          *parse_time("2026-01-02T04:00:00Z"));
+  return explain_manifests({{manifest, "thirty_pods.yaml"}}, "default", golden_config(), format,
+                           *parse_time("2026-01-02T04:00:00Z"));
 }
 
 std::string explain_thirty(ExplainFormat format) {
@@ -123,6 +123,49 @@ TEST(ExplainNotes, SayWhatNobodyWouldOtherwiseNotice) {
     EXPECT_THAT(explain_text(text, ExplainFormat::kText).value_or(""),
                 HasSubstr("note: thirty_pods.yaml has no pods and no workloads\n"));
   }
+}
+
+TEST(ExplainNotes, SayWhereAnnotationsBelong) {
+  EXPECT_THAT(explain_text("kind: Pod\nmetadata: {name: a, labels: {loglink/watch-dir: x}}\n",
+                           ExplainFormat::kText)
+                  .value_or(""),
+              HasSubstr("note: Pod/a: loglink/watch-dir does nothing in metadata.labels; put it "
+                        "into metadata.annotations\n"));
+}
+
+// A misspelled annotation refuses nothing, and is told in both.
+TEST(ExplainNotes, OfAPodAreInJsonToo) {
+  const std::string pod =
+      "kind: Pod\nmetadata: {name: a, annotations: {loglink/watch-dir: /logs/x.log, "
+      "loglink/incldue: x}}\nspec: {volumes: [{name: v}], containers: [{name: c, volumeMounts: "
+      "[{name: v, mountPath: /logs}]}]}\n";
+  const json document = json::parse(explain_text(pod, ExplainFormat::kJson).value_or("null"));
+  const json& explained = document.at("pods").at(0);
+  EXPECT_EQ(explained.at("refusals"), json::array());
+  ASSERT_EQ(explained.at("notes").size(), 2U) << explained;
+  EXPECT_EQ(explained["notes"][0]["reason"], "UnknownAnnotation");
+  EXPECT_EQ(explained["notes"][1]["watchDir"], "/logs/x.log");
+  EXPECT_THAT(explain_text(pod, ExplainFormat::kText).value_or(""),
+              HasSubstr("1 directory linked, 0 refusals\n"));
+}
+
+TEST(ExplainManifests, AreOneClusterAndErrorsNameTheirFile) {
+  const std::string pod =
+      "kind: Pod\nmetadata: {name: NAME, annotations: {loglink/watch-dir: /x}}\n";
+  const auto named = [&](const std::string& name) {
+    std::string text = pod;
+    return text.replace(text.find("NAME"), 4, name);
+  };
+  const auto explain_both = [&](const std::string& second) {
+    return explain_manifests({{named("a"), "a.yaml"}, {second, "b.yaml"}}, "shop", {},
+                             ExplainFormat::kText, *parse_time("2026-01-02T04:00:00Z"));
+  };
+  EXPECT_THAT(explain_both(named("b")).value_or(""),
+              testing::AllOf(HasSubstr("pod shop/a "), HasSubstr("pod shop/b "),
+                             HasSubstr("2 pods with loglink annotations")));
+  EXPECT_THAT(explain_both("").value_or(""), HasSubstr("note: b.yaml has no pods"));
+  ASSERT_FALSE(explain_both("kind: Pod\n"));
+  EXPECT_THAT(explain_both("kind: Pod\n").error().message, HasSubstr("b.yaml:1: metadata.name"));
 }
 
 TEST(ExplainBrokenManifests, NameFileLineAndCure) {

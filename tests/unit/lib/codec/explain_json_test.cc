@@ -27,21 +27,24 @@ NodeLinkSet one_set() {
 }
 
 TEST(ExplanationToJson, HasTheDocumentedShape) {
-  const json document = json::parse(explanation_to_json(
-      {one_set()},
-      {{"prod",
-        "web-0",
-        "Degraded",
-        "why",
-        {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}}},
-       {"prod", "web-1", "Pending", "", {}}},
-      {{"a note"}, {"Service/web"}}));
+  const json document = json::parse(
+      explanation_to_json({one_set()},
+                          {{"prod",
+                            "web-0",
+                            "Degraded",
+                            "why",
+                            {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}},
+                            {{"/logs", "", "look"}}},
+                           {"prod", "web-1", "Pending", "", {}, {}}},
+                          {{"a note"}, {"Service/web"}}));
   EXPECT_EQ(document.size(), 4U);
   EXPECT_EQ(document.at("pods"), json::parse(R"([
     {"namespace": "prod", "pod": "web-0", "status": "Degraded", "message": "why", "refusals": [
       {"watchDir": "/data", "reason": "NotOnAVolume", "message": "mount one"},
-      {"watchDir": "", "reason": "NoWatchDir", "message": "add one"}]},
-    {"namespace": "prod", "pod": "web-1", "status": "Pending", "message": "", "refusals": []}])"));
+      {"watchDir": "", "reason": "NoWatchDir", "message": "add one"}],
+     "notes": [{"watchDir": "/logs", "reason": "", "message": "look"}]},
+    {"namespace": "prod", "pod": "web-1", "status": "Pending", "message": "", "refusals": [],
+     "notes": []}])"));
   EXPECT_EQ(document.at("notes"), json({"a note"}));
   EXPECT_EQ(document.at("skipped"), json({"Service/web"}));
   ASSERT_EQ(document.at("nodeLinkSets").size(), 1U);
@@ -60,7 +63,7 @@ TEST(ExplanationToJson, BytesThatAreNoUtf8AreReplacedNotThrown) {
   NodeLinkSet set = one_set();
   set.spec.sources[0].path = "a\xff";
   const std::string text =
-      explanation_to_json({set}, {{"prod", "w\xff", "Invalid", "m\xfe", {}}}, {{"n\xff"}, {}});
+      explanation_to_json({set}, {{"prod", "w\xff", "Invalid", "m\xfe", {}, {}}}, {{"n\xff"}, {}});
   EXPECT_TRUE(json::accept(text)) << text;
 }
 

@@ -79,7 +79,58 @@ TEST(ReadPodsTest, DocumentsListsAndTypedLists) {
   std::vector<std::string> names;
   for (const PodView& pod : read->pods) names.push_back(pod.namespace_name + "/" + pod.name);
   EXPECT_THAT(names, ElementsAre("shop/a", "default/b", "default/c", "default/d"));
+  // What its name goes on with is not known.
+  EXPECT_THAT(read->workloads, ElementsAre(ObjectKey{"default", "d"}));
   EXPECT_THAT(read->skipped, ElementsAre("Service/web", "ConfigMap/x\\x09y"));
+}
+
+TEST(ReadPodsTest, WithoutANamespaceObjectsAreInTheDefaultOne) {
+  const auto read = read_pods(
+      "kind: Pod\nmetadata: {name: a}\n---\nkind: Pod\nmetadata: {name: b, namespace: prod}\n",
+      "pods.yaml", "shop");
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->pods.size(), 2U);
+  EXPECT_EQ(read->pods[0].key(), (ObjectKey{"shop", "a"}));
+  EXPECT_EQ(read->pods[1].key(), (ObjectKey{"prod", "b"}));
+}
+
+// Its controller adds a volume for each of them to every pod.
+TEST(ReadPodsTest, AStatefulSetsClaimsAreVolumesOfItsPods) {
+  const auto read = read_pods(
+      "kind: StatefulSet\nmetadata: {name: db}\nspec:\n"
+      "  template: {spec: {volumes: [{name: logs, emptyDir: {}}]}}\n"
+      "  volumeClaimTemplates: [{metadata: {name: data}}, {metadata: {name: wal}}]\n",
+      "db.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  std::vector<std::string> volumes;
+  for (const VolumeView& volume : read->pods.at(0).volumes) {
+    volumes.push_back(volume.name + " " + volume.kind);
+  }
+  EXPECT_THAT(volumes, ElementsAre("logs emptyDir", "data persistentVolumeClaim",
+                                   "wal persistentVolumeClaim"));
+}
+
+TEST(ReadPodsTest, KeysThatOnlyLookLikeOursAreNamedWithTheirField) {
+  const auto strays = [](const std::string& metadata) {
+    const auto read = read_pods("kind: Pod\nmetadata: {name: a, " + metadata + "}\n", "a.yaml");
+    std::vector<std::string> texts;
+    for (const StrayKey& each : read->strays) {
+      texts.push_back(each.object + " " + each.field + " " + each.key);
+    }
+    return texts;
+  };
+  for (const std::string key : {"loglink.io/watch-dir", "Loglink/Watch-Dir", "LOGLINK/include",
+                                "loglink-watch-dir", "acme.com/watch-dir", "watch-dir"}) {
+    EXPECT_THAT(strays("annotations: {" + key + ": x}"), ElementsAre("Pod/a annotations " + key));
+  }
+  EXPECT_THAT(strays("annotation: {loglink/watch-dir: /x}"),
+              ElementsAre("Pod/a annotation loglink/watch-dir"));
+  EXPECT_THAT(strays("labels: {loglink/watch-dir: x, app: loglink}"),
+              ElementsAre("Pod/a labels loglink/watch-dir"));
+  for (const std::string key : {"loglink/watch-dir", "loglink/no-such-key",
+                                "loglink.io/config-checksum", "acme.com/team", "loglinker/x"}) {
+    EXPECT_THAT(strays("annotations: {" + key + ": x}"), testing::IsEmpty()) << key;
+  }
 }
 
 TEST(ReadPodsTest, ARecordedListInJson) {
