@@ -32,6 +32,22 @@ FileExpected<std::size_t> DirectoryScan::read_piece(std::size_t max_entries) {
   return added;
 }
 
+void DirectoryScan::amend(const std::string& name, const std::optional<FileInfo>& info) {
+  const auto precedes = [](const DirectoryEntry& entry, const std::string& wanted) {
+    return entry.name < wanted;
+  };
+  const auto first = std::lower_bound(entries_.begin(), entries_.end(), name, precedes);
+  const auto last = std::find_if(first, entries_.end(),
+                                 [&](const DirectoryEntry& entry) { return entry.name != name; });
+  const auto at = entries_.erase(first, last);
+  if (!info) return;
+  if (entries_.size() < most_) {
+    entries_.insert(at, {name, *info});
+  } else {
+    is_truncated_ = true;
+  }
+}
+
 std::vector<DirectoryEntry> DirectoryScan::take_entries() {
   // A file system may name an entry twice when it changes while it is read.
   const auto is_same = [](const DirectoryEntry& a, const DirectoryEntry& b) {

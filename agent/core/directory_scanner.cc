@@ -35,6 +35,18 @@ Duration retry_delay(int failures) {
   return std::min(delay, kLastRetry);
 }
 
+// Log files grow all the time. Only of a file that may have been renamed into place is that a
+// question.
+bool is_same_to_a_plan(const ObservedDirectory& a, const ObservedDirectory& b) {
+  const auto is_same = [](const DirectoryEntry& one, const DirectoryEntry& other) {
+    return one.name == other.name && one.info.kind == other.info.kind &&
+           one.info.id == other.info.id && one.info.birth_ns == other.info.birth_ns;
+  };
+  return a.knowledge == b.knowledge && a.truncated == b.truncated &&
+         std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(),
+                    is_same);
+}
+
 }  // namespace
 
 DirectoryScanner::DirectoryScanner(FilePort& port, const AgentConfig& config,
@@ -358,9 +370,22 @@ std::size_t DirectoryScanner::continue_scan(const Now& now) {
 }
 
 void DirectoryScanner::finish_scan(DirectoryScan scan, const Now& now) {
-  accept(scan, books_.find(scan.directory())->second, now);
-  // What was read before it changed is looked at again.
+  // What was read before it changed is looked at again, and first: what notices have told already
+  // must not look like another change, for which everything is planned anew.
+  std::vector<std::string> unclear;
   for (const std::string& name : scan.take_changed_meanwhile()) {
+    const FileExpected<FileInfo> info =
+        port_.stat(scan.directory().root, join_path(scan.directory().path, name));
+    if (info) {
+      scan.amend(name, *info);
+    } else if (info.error().kind == FileErrorKind::kNotFound) {
+      scan.amend(name, std::nullopt);
+    } else {
+      unclear.push_back(name);
+    }
+  }
+  accept(scan, books_.find(scan.directory())->second, now);
+  for (const std::string& name : unclear) {
     const auto book = books_.find(scan.directory());
     if (book == books_.end() || !book->second.listed) return;
     const FileNotice notice{FileNotice::Kind::kEntry, 0, name};
@@ -486,9 +511,10 @@ void DirectoryScanner::wait_for(const Target& directory, Book& book) {
 
 void DirectoryScanner::know(const Target& directory, ObservedDirectory observed) {
   ObservedDirectory& known = observed_[directory];
-  if (known == observed) return;
+  const auto book = books_.find(directory);
+  const bool sizes_matter = book != books_.end() && book->second.growing;
+  changed_ = changed_ || (sizes_matter ? known != observed : !is_same_to_a_plan(known, observed));
   known = std::move(observed);
-  changed_ = true;
 }
 
 // Answers.

@@ -55,7 +55,8 @@ std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, con
   if (open_scan_ && open_scan_->directory() == directory) {
     open_scan_->note_change(notice.name);
   }
-  if (!book->second.listed || book->second.need == Need::kScan) return std::nullopt;
+  // Also while it waits to be read anew: its new files need not wait, and are then no change.
+  if (!book->second.listed) return std::nullopt;
   std::optional<AppearedFile> appeared = reconcile_entry(directory, book->second, notice);
   pay_for_walks(book->second, now);
   return appeared;

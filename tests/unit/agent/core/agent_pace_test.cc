@@ -121,5 +121,36 @@ TEST_F(AgentPace, FilesThatNeverEndToComeCostATenthOfTheTimeAndNoneWaitsLong) {
   EXPECT_THAT(world.link_names(), SizeIs(300));
 }
 
+// A plan looks at all of them; while it does, no new file gets its link.
+TEST_F(AgentPace, ALargeDirectoryThatGrowsIsReadAnewWithoutAPlan) {
+  write_many("web-0", 9'000);
+  world.desire({empty_dir_source("web-0")});
+  world.pass(10s);
+  const std::uint64_t before = plans();
+  const auto append = [&](const std::string& file) {
+    world.files.append(kPods, in_empty_dir("web-0", file), 100);
+  };
+  for (int rescan = 0; rescan < 3; ++rescan) {
+    const std::string round = std::to_string(rescan);
+    write("web-0", "200" + round + ".log");
+    append("100001.log");
+    world.settle();
+    world.turn_clock(world.options.config.rescan_interval);
+    for (int i = 0; i < 1000 && !world.agent().scanner().is_scanning(); ++i) {
+      world.turn_clock(100ms);  // its namespace has read a lot
+      world.agent().step(world.now);
+    }
+    ASSERT_TRUE(world.agent().scanner().is_scanning());
+    // Before what has been read, in its midst, and behind it.
+    for (const char* const name : {"000", "1000015", "300"}) write("web-0", name + round + ".log");
+    append("100002.log");
+    append("108999.log");
+    world.pass(3s);
+    ASSERT_FALSE(world.agent().scanner().is_scanning());
+  }
+  EXPECT_EQ(plans(), before);
+  EXPECT_THAT(world.link_names(), SizeIs(9'000 + 3 * 4));
+}
+
 }  // namespace
 }  // namespace loglink
