@@ -149,6 +149,8 @@ bool Agent::step(const Now& now) {
   scanner_.scan_slice(now);
   for (const InodeKey& key : scanner_.take_deleted()) memory_.forget(key);
   if (scanner_.take_changed()) plan_wanted_ = true;
+  // The set's first plan may have come while a directory was being read that is as it was.
+  if (!is_answered() && !scanner_.is_scanning()) plan_wanted_ = true;
   if (now.monotonic >= apply_retry_at_) {
     apply_retry_at_ = MonotonicTime::never();
     plan_wanted_ = true;
@@ -409,6 +411,10 @@ std::optional<Operation> Agent::fast_operation(const AppearedFile& file) const {
 }
 
 // Plan and apply.
+
+bool Agent::is_answered() const {
+  return !status_before_ && planned_generation_ == (desired_ ? desired_->generation : 0);
+}
 
 bool Agent::may_plan(const Now& now) const {
   if (!links_known_ || links_dirty_) return false;

@@ -140,6 +140,8 @@ class Agent {
   void try_fast_path(const AppearedFile& file, const Now& now);
   [[nodiscard]] std::optional<Operation> fast_operation(const AppearedFile& file) const;
 
+  // A plan of the present set has known all its directories.
+  [[nodiscard]] bool is_answered() const;
   [[nodiscard]] bool may_plan(const Now& now) const;
   void run_plan(const Now& now);
   void apply_slice(const Now& now);

@@ -815,6 +815,21 @@ TEST_F(AgentRules, AnAnswerAboutTheOldSetClaimsNoLinkThatHasGoneMeanwhile) {
   EXPECT_THAT(world.link_names(), IsEmpty());
 }
 
+// Directories may be read again just when a set comes, as at a rescan, and show nothing new.
+TEST_F(AgentRules, ASetThatComesWhileDirectoriesAreReadIsAnsweredOnceTheyHaveBeen) {
+  write("a.log");
+  world.desire({empty_dir_source("web-0"), empty_dir_source("web-1")});
+  world.settle();
+  world.turn_clock(40s);
+  world.desire({empty_dir_source("web-0")});
+  // The first step finds at the rescan that a directory has changed just before its listing.
+  world.agent().step(world.now);
+  ASSERT_TRUE(world.agent().scanner().is_scanning());
+  world.settle();
+  EXPECT_EQ(world.agent().status(world.now).observed_generation, 2);
+  EXPECT_EQ(world.reason("web-1"), "absent");
+}
+
 TEST_F(AgentRules, FilesThatNeedNoLinkAreCountedByWhy) {
   write("a.log");
   desire_web();
