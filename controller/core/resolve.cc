@@ -217,8 +217,7 @@ class Resolver {
   void refuse_without_container(const RequestedDirectory& requested) {
     if (requested.container.empty()) {
       refuse(requested, Reason::kNotOnAVolume,
-             "no container mounts a volume there" + mounts_text("") +
-                 "; write the log files to a volume, an emptyDir for example");
+             "no container mounts a volume there; " + volume_cure(""));
       return;
     }
     const bool is_known = std::any_of(
@@ -226,9 +225,8 @@ class Resolver {
         [&](const ContainerView& container) { return container.name == requested.container; });
     if (is_known) {
       refuse(requested, Reason::kNotOnAVolume,
-             "container " + requested.container + " mounts no volume there" +
-                 mounts_text(requested.container) +
-                 "; write the log files to a volume, an emptyDir for example");
+             "container " + requested.container + " mounts no volume there; " +
+                 volume_cure(requested.container));
       return;
     }
     refuse(
@@ -236,8 +234,9 @@ class Resolver {
         "the pod has no container " + requested.container + "; name one of " + container_names());
   }
 
-  // Where volumes are mounted, of one container or of all (""): most often a path is misspelled.
-  std::string mounts_text(const std::string& container_name) const {
+  // Most often a path is misspelled: names where volumes are mounted, in one container or in all
+  // (""). The cure comes first: kubectl describe shows 140 bytes of an annotation.
+  std::string volume_cure(const std::string& container_name) const {
     std::set<std::string> paths;
     for (const ContainerView& container : pod_.containers) {
       if (!container_name.empty() && container.name != container_name) continue;
@@ -246,9 +245,9 @@ class Resolver {
         if (!path_contains(kCredentials, path)) paths.insert(std::move(path));
       }
     }
-    if (paths.empty()) return {};
+    if (paths.empty()) return "write the log files to a volume, an emptyDir for example";
     const std::vector<std::string> listed(paths.begin(), paths.end());
-    return " (volumes are at " + sanitize(join(listed, ", "), 120) + ")";
+    return "mount an emptyDir there, or name a directory in " + sanitize(join(listed, ", "), 120);
   }
 
   std::string container_names() const {

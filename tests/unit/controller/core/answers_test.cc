@@ -402,8 +402,8 @@ TEST(AnswerMessage, TheMostSevereComesFirstAndTheRestIsCounted) {
                 .left_out("/v/b", Reason::kNodeLimitReached)
                 .agent_says(1, "NameTaken", "x.log", 1)
                 .message(),
-            "/nowhere: NotOnAVolume: no container mounts a volume there (volumes are at /v); write "
-            "the log files to a volume, an emptyDir for example (and 3 more)");
+            "/nowhere: NotOnAVolume: no container mounts a volume there; mount an emptyDir there, "
+            "or name a directory in /v (and 3 more)");
 }
 
 TEST(AnswerMessage, SeverityIsSourceLimitDirectoryFileTold) {

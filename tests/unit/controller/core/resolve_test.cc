@@ -218,11 +218,11 @@ TEST(ResolveMount, WhereThereIsNoneThoseThatThereAreAreNamed) {
   pod.mount("v", "/var/run/secrets/kubernetes.io/serviceaccount");
   pod.add_container("nginx").mount("v", "/cache", "nginx");
   EXPECT_EQ(message(pod),
-            "no container mounts a volume there (volumes are at /cache, /data, /var/log/app); "
-            "write the log files to a volume, an emptyDir for example");
+            "no container mounts a volume there; mount an emptyDir there, or name a directory in "
+            "/cache, /data, /var/log/app");
   EXPECT_EQ(message(pod.watch("nginx:/logs")),
-            "container nginx mounts no volume there (volumes are at /cache); write the log files "
-            "to a volume, an emptyDir for example");
+            "container nginx mounts no volume there; mount an emptyDir there, or name a directory "
+            "in /cache");
 }
 
 TEST(ResolveMount, TheListOfThoseThatThereAreIsBounded) {
