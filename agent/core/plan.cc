@@ -52,24 +52,6 @@ struct Newcomer {
   const FileInfo* info = nullptr;
 };
 
-TargetState state_of(FileKind kind) {
-  switch (kind) {
-    case FileKind::kRegular:
-      return TargetState::kRegular;
-    case FileKind::kFifo:
-      return TargetState::kFifo;
-    case FileKind::kDirectory:
-    case FileKind::kSymlink:
-    case FileKind::kSocket:
-    case FileKind::kDevice:
-      return TargetState::kOther;
-    case FileKind::kUnknown:
-      // It is there and could not be asked: that is no reason to take its link away.
-      return TargetState::kUnknown;
-  }
-  __builtin_unreachable();
-}
-
 // Of what is not linked because it is no regular file, as far as is known.
 Reason reason_against(FileKind kind) {
   return kind == FileKind::kUnknown ? Reason::kReadError : Reason::kNotARegularFile;

@@ -15,6 +15,7 @@
 #include "agent/core/operation.h"
 #include "agent/core/source_index.h"
 #include "agent/core/target.h"
+#include "agent/core/target_view.h"
 #include "lib/base/clock.h"
 #include "lib/model/config.h"
 #include "lib/model/reason.h"
@@ -38,15 +39,6 @@ struct ObservedDirectory {
 
 using ObservedDirectories = std::map<Target, ObservedDirectory>;
 using LinkMap = std::map<std::string, LinkEntry, std::less<>>;
-
-enum class TargetState { kUnknown, kRegular, kMissing, kFifo, kOther };
-
-struct TargetView {
-  TargetState state = TargetState::kUnknown;
-  FileInfo info;  // of what is there
-
-  auto operator<=>(const TargetView&) const = default;
-};
 
 // A remembered file that was seen under another name while its own name was absent.
 struct Rotation {
