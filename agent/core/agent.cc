@@ -254,12 +254,18 @@ void Agent::relist_links(const Now& now) {
   if (version) links_version_ = *version;
   // Nearly always it is as it was, and then no second table is needed to see that.
   if (links_known_ && links_.is(*listed)) return;
+  std::uint64_t lost = 0;
   LinkTable fresh;
   fresh.assign(std::move(*listed));
   for (const auto& [name, entry] : links_.links()) {
     const LinkEntry* const now_there = fresh.find(name);
     const bool as_it_was = now_there != nullptr && *now_there == entry;
-    if (!as_it_was && is_own(entry)) ++counters_.links_lost;
+    if (!as_it_was && is_own(entry)) ++lost;
+  }
+  if (lost > 0) {
+    counters_.links_lost += lost;
+    note(LogNote::Level::kWarning, "links were taken away by somebody else, making them again",
+         {{"links", std::to_string(lost)}});
   }
   links_ = std::move(fresh);
   links_known_ = true;
@@ -403,6 +409,7 @@ void Agent::run_plan(const Now& now) {
   outcomes_ = std::move(result.outcomes);
   counts_ = std::move(result.counts);
   growing_ = std::move(result.growing);
+  scanner_.watch_sizes(growing_);
   next_change_ = result.next_change;
   link_count_ = result.links;
   no_birth_time_ = result.no_birth_time;

@@ -115,7 +115,7 @@ void Agent::give_place_back(const Operation& operation) {
   if (operation.old_owner) {
     counts_.add(*sources_, *operation.old_owner, 1);
   } else {
-    ++counts_.per_node;
+    counts_.add_orphan(operation.name, 1);
   }
   places_given_back_ = true;
 }

@@ -32,20 +32,21 @@ FileExpected<std::size_t> DirectoryScan::read_piece(std::size_t max_entries) {
   return added;
 }
 
-void DirectoryScan::amend(const std::string& name, const std::optional<FileInfo>& info) {
-  const auto precedes = [](const DirectoryEntry& entry, const std::string& wanted) {
-    return entry.name < wanted;
-  };
-  const auto first = std::lower_bound(entries_.begin(), entries_.end(), name, precedes);
-  const auto last = std::find_if(first, entries_.end(),
-                                 [&](const DirectoryEntry& entry) { return entry.name != name; });
-  const auto at = entries_.erase(first, last);
-  if (!info) return;
-  if (entries_.size() < most_) {
-    entries_.insert(at, {name, *info});
-  } else {
-    is_truncated_ = true;
+void DirectoryScan::amend(
+    const std::map<std::string, std::optional<FileInfo>, std::less<>>& changed) {
+  std::erase_if(entries_, [&](const DirectoryEntry& entry) {
+    return changed.find(entry.name) != changed.end();
+  });
+  const auto kept = static_cast<std::ptrdiff_t>(entries_.size());
+  for (const auto& [name, info] : changed) {
+    if (info) entries_.push_back({name, *info});
   }
+  std::inplace_merge(
+      entries_.begin(), entries_.begin() + kept, entries_.end(),
+      [](const DirectoryEntry& a, const DirectoryEntry& b) { return a.name < b.name; });
+  if (entries_.size() <= most_) return;
+  entries_.resize(most_);
+  is_truncated_ = true;
 }
 
 std::vector<DirectoryEntry> DirectoryScan::take_entries() {

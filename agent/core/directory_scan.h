@@ -31,8 +31,8 @@ class DirectoryScan {
   // REQUIRES: is_done(). Sorted by name, each name once.
   std::vector<DirectoryEntry> take_entries();
   std::set<std::string> take_changed_meanwhile() { return std::move(changed_meanwhile_); }
-  // What that entry is now, or that it is gone. REQUIRES: is_done().
-  void amend(const std::string& name, const std::optional<FileInfo>& info);
+  // What these entries are now, or that they are gone. REQUIRES: is_done().
+  void amend(const std::map<std::string, std::optional<FileInfo>, std::less<>>& changed);
 
  private:
   Target directory_;

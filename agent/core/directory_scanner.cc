@@ -260,6 +260,13 @@ void DirectoryScanner::rescan(const std::set<Target>& growing) {
   }
 }
 
+void DirectoryScanner::watch_sizes(const std::set<Target>& growing) {
+  for (const Target& directory : growing) {
+    const auto book = books_.find(directory);
+    if (book != books_.end()) book->second.growing = true;
+  }
+}
+
 bool DirectoryScanner::take_changed() { return std::exchange(changed_, false); }
 
 std::vector<InodeKey> DirectoryScanner::take_deleted() { return std::exchange(deleted_, {}); }
@@ -372,18 +379,22 @@ std::size_t DirectoryScanner::continue_scan(const Now& now) {
 void DirectoryScanner::finish_scan(DirectoryScan scan, const Now& now) {
   // What was read before it changed is looked at again, and first: what notices have told already
   // must not look like another change, for which everything is planned anew.
+  std::map<std::string, std::optional<FileInfo>, std::less<>> changed;
   std::vector<std::string> unclear;
   for (const std::string& name : scan.take_changed_meanwhile()) {
+    const Book& book = books_.find(scan.directory())->second;
+    if (!book.deeper && !is_wanted_by_any(book, name)) continue;
     const FileExpected<FileInfo> info =
         port_.stat(scan.directory().root, join_path(scan.directory().path, name));
     if (info) {
-      scan.amend(name, *info);
+      changed[name] = *info;
     } else if (info.error().kind == FileErrorKind::kNotFound) {
-      scan.amend(name, std::nullopt);
+      changed[name] = std::nullopt;
     } else {
       unclear.push_back(name);
     }
   }
+  scan.amend(changed);
   accept(scan, books_.find(scan.directory())->second, now);
   for (const std::string& name : unclear) {
     const auto book = books_.find(scan.directory());

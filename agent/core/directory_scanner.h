@@ -62,6 +62,8 @@ class DirectoryScanner {
   // One file, as if a notice had named it.
   void look_at(const Target& file, const Now& now);
   void mark_all_dirty();
+  // Until the next rescan another size of a file in these is a change.
+  void watch_sizes(const std::set<Target>& growing);
   // Each directory is looked at once: one stat where nothing changed.
   void rescan(const std::set<Target>& growing);
 

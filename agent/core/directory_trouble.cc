@@ -35,7 +35,7 @@ std::string_view explain(FileErrorKind kind) {
     case FileErrorKind::kNotFound:
       return "no such directory yet; check its spelling, or wait until the application makes it";
     case FileErrorKind::kPermissionDenied:
-      return "the agent may not read it; give it mode 0755";
+      return "the agent may not read it; give it and its parents mode 0755";
     case FileErrorKind::kCrossesMount:
       return "another file system is mounted there, which is not entered; mount an emptyDir or an "
              "allowed hostPath";

@@ -291,10 +291,9 @@ class Planner {
     result_.outcomes[owner].links += links;
   }
 
-  // A link that its pod no longer wants is told, and takes no place under the pod's limits.
   void count(const OwnLink& link, int links) {
     if (link.owner) return count(*link.owner, links);
-    result_.counts.per_node += links;
+    result_.counts.add_orphan(link.entry->name, links);
     if (link.former) result_.outcomes[*link.former].links += links;
   }
 

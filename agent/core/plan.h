@@ -63,11 +63,16 @@ struct LinkCounts {
   std::vector<int> per_source;
   std::map<std::string, int, std::less<>> per_pod;  // by uid
   std::map<std::string, int, std::less<>> per_namespace;
+  // Links that no source has any more, by "<pod>_<namespace>"; also in per_namespace and per_node.
+  std::map<std::string, int, std::less<>> orphans_per_pod;
   int per_node = 0;
 
+  // A link without a source. `name` begins as link_name() makes it.
+  void add_orphan(const std::string& name, int links);
   void add(const SourceIndex& sources, SourceId id, int links);
   // One more for that source: below its own bound, and below the shared ones or within the few
-  // that each source has beyond them.
+  // that each source has beyond them. Orphans of its pod count, or a pod that changes its patterns
+  // again and again would have those few anew each time.
   [[nodiscard]] bool admits(const SourceIndex& sources, SourceId id,
                             const AgentLimits& limits) const;
 };

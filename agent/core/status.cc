@@ -34,7 +34,9 @@ std::string_view cure(Reason reason) {
       {Reason::kNotARegularFile, "only regular files are linked; log to a regular file"},
       {Reason::kNameTaken,
        "something that is not loglink's has the link's name; ask the administrator to remove it"},
-      {Reason::kNameCollision, "another file has the link's name; rename one of them"},
+      {Reason::kNameCollision,
+       "another file has the link's name; rename one of them, or wait if it is no longer asked "
+       "for"},
       {Reason::kNameTooLong, "the link's name would be too long; shorten the pod's name"},
       {Reason::kAlreadyLinked,
        "another link has the file, so that no line is lost; loglink/exclude it here"},

@@ -11,7 +11,7 @@ constexpr Duration kCountsLatest = std::chrono::seconds(35);
 
 bool same_state(const PodLinks& a, const PodLinks& b) {
   return a.namespace_name == b.namespace_name && a.pod == b.pod && a.uid == b.uid &&
-         a.reason == b.reason;
+         a.reason == b.reason && (a.links == 0) == (b.links == 0);
 }
 
 bool same_condition(const Condition& a, const Condition& b) {

@@ -252,13 +252,19 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
 // The pod has been told; a change for the worse is an Event too.
 void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   if (state.told->links) state.count_written = now.monotonic;
-  if (!is_trouble(state.told->status) || state.told->status == state.status_before) return;
+  if (state.refused_answer == state.told) return;  // was an Event already
+  announce(pod, state, *state.told, now);
+}
+
+void AnswerWriter::announce(const ResolvedPod& pod, const PodState& state,
+                            const PodAnswers& answers, Now now) {
+  if (!is_trouble(answers.status) || answers.status == state.status_before) return;
   const ObjectKey key = pod.pod.key();
   PendingEvent event;
   event.uid = state.uid;
   event.reason =
-      state.wanted_reason ? std::string(to_string(*state.wanted_reason)) : *state.told->status;
-  event.note = state.told->message.value_or(*state.told->status);
+      state.wanted_reason ? std::string(to_string(*state.wanted_reason)) : *answers.status;
+  event.note = answers.message.value_or(*answers.status);
   event.name = event_name(key, state.uid, event.reason, event.note);
   pending_events_[key] = std::move(event);
   events_.add(key, now.monotonic);
@@ -295,6 +301,7 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
           {RemarkLevel::kInfo, "the API server answers again", {{"about", "answers on pods"}}});
     }
     told(*pod, *state, now);
+    state->refused_answer.reset();
     return;
   }
   const KubeError& error = result.error();
@@ -311,6 +318,12 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
         {RemarkLevel::kWarning,
          "the answer on a pod is refused",
          {{"pod", key.namespace_name + "/" + key.name}, {"error", error.message}}});
+  }
+  // Nothing can be written on it: the pod's owner learns it by an Event, as with too many
+  // annotations, once for each answer.
+  if (!passes(error.kind) && state->refused_answer != sent) {
+    state->refused_answer = sent;
+    announce(*pod, *state, sent, now);
   }
   state->told_trouble = error.kind;
   if (passes(error.kind) && error.kind != KubeErrorKind::kConflict && !patches_fail_) {

@@ -211,7 +211,7 @@ Answer answer(const AnswerInput& input) {
     } else if (auto note = cannot_link_note(input)) {
       troubles.push_back(*std::move(note));
     } else if (standing.entry->links == 0) {
-      troubles.push_back(no_links_note(input));
+      troubles.insert(troubles.begin(), no_links_note(input));  // the first of the notes
     }
   }
   if (pod.finished()) {

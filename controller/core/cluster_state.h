@@ -87,6 +87,7 @@ struct PodState {
   // are never patched, what was told by Events.
   std::optional<PodAnswers> told;
   MonotonicTime told_until{};
+  std::optional<PodAnswers> refused_answer;  // by the server, and told by an Event instead
   bool refused_until_change = false;  // the object is not the one we know; wait for its event
   int failures = 0;
   std::optional<KubeErrorKind> told_trouble;  // of the last try, when it failed

@@ -48,7 +48,9 @@ std::vector<Note> doubts_about(const Resolution& resolution) {
     const bool looks_like_a_file =
         last.find('.') != std::string_view::npos &&
         std::any_of(include.begin(), include.end(), [&](const std::string& pattern) {
-          return pattern != "*" && glob_matches(pattern, last);
+          const std::string_view suffix =
+              std::string_view(pattern).substr(pattern.find_last_of("*?") + 1);
+          return suffix.find('.') != std::string_view::npos && glob_matches(pattern, last);
         });
     if (looks_like_a_file) {
       doubts.push_back({watch_dir,
@@ -189,8 +191,18 @@ bool refuses_host_path(const Explanation& explanation) {
   });
 }
 
+void add_set(const std::string& node, const std::vector<Source>& sources,
+             Explanation& explanation) {
+  if (sources.empty()) return;
+  NodeLinkSet set;
+  set.name = node;
+  set.spec.sources = sources;
+  std::sort(set.spec.sources.begin(), set.spec.sources.end());
+  explanation.node_link_sets.push_back(std::move(set));
+}
+
 // What is true of many lines above, said once.
-std::string footnotes(const Explanation& explanation) {
+std::string footnotes(const Explanation& explanation, const ControllerConfig& config) {
   bool plain = false;
   bool template_pods = false;
   for (const NodeLinkSet& set : explanation.node_link_sets) {
@@ -211,6 +223,10 @@ std::string footnotes(const Explanation& explanation) {
         "not end in .log\nor has other characters than letters, digits, '.', '_' and '-', gets "
         "-<8 hex digits> before .log.\n";
   }
+  if (!config.pod_selector.empty()) {
+    text += "podSelector " + sanitize(config.pod_selector, 200) +
+            " is not looked at here: pods that it leaves out get no links.\n";
+  }
   if (template_pods) {
     text += "A workload's pods are shown under its own name; each has its own name and uid.\n";
   }
@@ -230,29 +246,34 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
       explanation.not_asking.push_back(pod.key());
       continue;
     }
-    nodes[node_of(pod)].push_back(resolved);
+    if (node_of(pod) != names::kUnscheduledNode) nodes[node_of(pod)].push_back(resolved);
     explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}, {}});
   }
   std::vector<LeftOut> left_out;
   for (const auto& [name, resolved] : nodes) {
-    DesiredSet desired = desired_set(resolved, {}, {}, config, now);
+    const DesiredSet desired = desired_set(resolved, {}, {}, config, now);
     left_out.insert(left_out.end(), desired.left_out.begin(), desired.left_out.end());
-    if (desired.spec.sources.empty()) continue;
-    NodeLinkSet set;
-    set.name = name;
-    set.spec = std::move(desired.spec);
-    explanation.node_link_sets.push_back(std::move(set));
+    add_set(name, desired.spec.sources, explanation);
   }
+  std::vector<Source> anywhere;
   for (ExplainedPod& each : explanation.pods) {
-    const ObjectKey key = each.pod.pod.key();
-    std::copy_if(left_out.begin(), left_out.end(), std::back_inserter(each.left_out),
-                 [&](const LeftOut& candidate) { return candidate.pod == key; });
+    if (node_of(each.pod.pod) == names::kUnscheduledNode) {
+      // Nobody knows which of them come to one node: each has only its own bounds.
+      DesiredSet alone = desired_set({each.pod}, {}, {}, config, now);
+      each.left_out = std::move(alone.left_out);
+      std::move(alone.spec.sources.begin(), alone.spec.sources.end(), std::back_inserter(anywhere));
+    } else {
+      const ObjectKey key = each.pod.pod.key();
+      std::copy_if(left_out.begin(), left_out.end(), std::back_inserter(each.left_out),
+                   [&](const LeftOut& candidate) { return candidate.pod == key; });
+    }
     AnswerInput input;
     input.pod = &each.pod;
     input.left_out = each.left_out;
     each.answer = answer(input);
     each.doubts = doubts_about(each.pod.resolution);
   }
+  add_set(std::string(names::kUnscheduledNode), anywhere, explanation);
   return explanation;
 }
 
@@ -270,7 +291,7 @@ std::string explanation_to_text(const Explanation& explanation, const Controller
     add_line(text, 0, "pod " + key.namespace_name + "/" + name(key) + ": no loglink annotation");
   }
   if (!explanation.not_asking.empty()) text += "\n";
-  return text + summary(explanation) + "\n" + footnotes(explanation);
+  return text + summary(explanation) + "\n" + footnotes(explanation, config);
 }
 
 }  // namespace loglink

@@ -184,14 +184,18 @@ Located locate_empty_dir(const PodView& pod, const std::string& pod_id, const Vo
   const std::string below_root =
       join_path(pod_id + '/' + std::string(names::kEmptyDirSegment) + volume.name, below_volume);
   const Root* root = find_root(config, std::string(names::kKubeletPodsRoot));
-  if (root == nullptr || !admits(root->namespaces, pod.namespace_name)) {
-    std::string absolute;
-    if (root != nullptr) absolute = join_path(root->path, below_root);
+  if (root == nullptr) {
+    return refuse(Reason::kNamespaceNotAllowed,
+                  "the configuration's roots leave kubelet-pods out, where emptyDir volumes are; "
+                  "mount an allowed hostPath, or ask the administrator to add that root",
+                  {});
+  }
+  if (!admits(root->namespaces, pod.namespace_name)) {
     return refuse(Reason::kNamespaceNotAllowed,
                   "the administrator has not allowed emptyDir volumes for namespace " +
                       pod.namespace_name +
                       "; mount an allowed hostPath, or ask the administrator to allow them",
-                  absolute);
+                  join_path(root->path, below_root));
   }
   return HostDirectory{root->name, below_root, join_path(root->path, below_root)};
 }

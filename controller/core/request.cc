@@ -43,14 +43,37 @@ bool has_dot_component(std::string_view directory) {
                      [](const std::string& part) { return part == "." || part == ".."; });
 }
 
+// What people mean by a character that no directory here may have.
+std::string_view cure_of_character(char c) {
+  switch (c) {
+    case ' ':
+    case ';':
+      return "put commas between directories, and no blanks into them";
+    case '*':
+    case '?':
+      return "put patterns into loglink/include";
+    case '$':
+      return "name the directory itself: variables are not expanded here";
+    case '"':
+    case '\'':
+    case '[':
+    case ']':
+      return "write it without quotes and brackets";
+    default:
+      return "use letters, digits and ._@+=~- only";
+  }
+}
+
 // What is wrong with a directory, or "".
 std::string directory_trouble(std::string_view directory) {
   if (directory.empty()) return "names no directory; write [<container>:]<absolute directory>";
-  if (directory.front() != '/') return "is not an absolute directory; start it with /";
-  const auto allowed = [](char c) { return c == '/' || is_directory_character(c); };
-  if (!std::all_of(directory.begin(), directory.end(), allowed)) {
-    return "has a character that is not supported; use letters, digits and ._@+=~- only";
+  const auto bad = std::find_if_not(directory.begin(), directory.end(),
+                                    [](char c) { return c == '/' || is_directory_character(c); });
+  if (bad != directory.end()) {
+    return "has the character " + quoted(std::string(1, *bad)) + ", which is not supported; " +
+           std::string(cure_of_character(*bad));
   }
+  if (directory.front() != '/') return "is not an absolute directory; start it with /";
   if (has_dot_component(directory)) {
     return "has a . or .. component; write the directory without it";
   }
@@ -180,15 +203,28 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 Refusal unknown_annotation(const std::string& key) {
   // A Kubernetes annotation's name has at most 63 characters; more cannot be meant for us.
   static constexpr std::size_t kKeyBytes = 80;
+  static constexpr std::size_t kTypingErrors = 4;  // in the name; more are another word
   std::string_view nearest = kRequestKeys.front();
   const std::string_view shortened = std::string_view(key).substr(0, kKeyBytes);
   for (const std::string_view known : kRequestKeys) {
     if (edit_distance(shortened, known) < edit_distance(shortened, nearest)) nearest = known;
   }
+  std::string cure = "there are loglink/watch-dir, include, exclude and max-depth";
+  if (shortened.starts_with(nearest) || edit_distance(shortened, nearest) <= kTypingErrors) {
+    cure = "did you mean " + std::string(nearest) + "?";
+  }
   return Refusal{"", Reason::kUnknownAnnotation,
-                 sanitize(key, 80) +
-                     " is not an annotation of loglink and does nothing; did you mean " +
-                     std::string(nearest) + "?"};
+                 sanitize(key, 80) + " is not an annotation of loglink and does nothing; " + cure};
+}
+
+// Most often the missing key is there and misspelled.
+std::string instead_of_watch_dir(const std::vector<Refusal>& told) {
+  for (const Refusal& each : told) {
+    if (each.message.ends_with("did you mean loglink/watch-dir?")) {
+      return ", as " + each.message.substr(0, each.message.find(' ')) + " may mean";
+    }
+  }
+  return {};
 }
 
 Refusal more_unknown_annotations(std::size_t count) {
@@ -243,8 +279,10 @@ Request parse_request(const std::map<std::string, std::string>& annotations,
     request.refusals.insert(
         request.refusals.begin(),
         Refusal{"", Reason::kNoWatchDir,
-                without_watch_dir + " does nothing alone; add loglink/watch-dir with the directory "
-                                    "of the log files"});
+                without_watch_dir +
+                    " does nothing alone; add loglink/watch-dir with the directory "
+                    "of the log files" +
+                    instead_of_watch_dir(request.told)});
   }
   return request;
 }

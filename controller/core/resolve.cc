@@ -282,9 +282,10 @@ class Resolver {
     resolution_.watch_dirs.push_back(requested.text);
     const std::vector<std::string> below = mounts_below(container, requested.directory);
     if (!below.empty()) {
-      resolution_.notes.push_back(
-          Note{requested.text, "what is mounted below it (" + sanitize(join(below, ", "), 200) +
-                                   ") is not followed; name it in loglink/watch-dir too"});
+      resolution_.notes.push_back(Note{
+          requested.text, "what is mounted below it (" + sanitize(join(below, ", "), 200) +
+                              ") is not followed; if it is a volume that can be linked, name it in "
+                              "loglink/watch-dir too"});
     }
   }
 

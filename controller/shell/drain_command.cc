@@ -36,6 +36,12 @@ std::string describe(const std::vector<DrainLoop::Unfinished>& nodes) {
 
 Expected<void> drain_cluster(const ControllerConfig& config, const ClusterAccess& access,
                              Duration timeout) {
+  if (!config.leader_election.enabled) {
+    return fail(
+        ErrorCode::kFailedPrecondition,
+        "leaderElection is off in the configuration, so that a running controller could not "
+        "be held back and would link again; stop it, and drain with leaderElection on");
+  }
   EventLoop loop;
   SystemClock clock;
   SeededRandom random(random_seed());

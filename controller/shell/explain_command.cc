@@ -57,8 +57,10 @@ std::string describe(const StrayKey& stray) {
 
 void add_notes(const ManifestPods& read, const std::string& file_name, ExplainedFile& file) {
   for (const std::string& workload : read.misplaced) {
-    file.notes.push_back("loglink annotations of " + workload +
-                         " itself do nothing; put them into the metadata of its pod template");
+    file.notes.push_back(
+        "loglink annotations of " + workload +
+        " itself, or of its Job template, do nothing; put them into the metadata of its pod "
+        "template");
   }
   for (const StrayKey& stray : read.strays) file.notes.push_back(describe(stray));
   if (read.pods.empty()) file.notes.push_back(file_name + " has no pods and no workloads");

@@ -120,7 +120,10 @@ PodView pod_of_workload(const JsonReader& object, std::string_view kind) {
     // As its controller adds them to each pod.
     spec.each("volumeClaimTemplates", [&pod](const JsonReader& claim) {
       const JsonReader metadata = claim.child("metadata");
-      pod.volumes.push_back({metadata.text("name"), "persistentVolumeClaim", "", "", ""});
+      const std::string name = metadata.text("name");
+      // The claim takes the place of a volume of that name.
+      std::erase_if(pod.volumes, [&](const VolumeView& volume) { return volume.name == name; });
+      pod.volumes.push_back({name, "persistentVolumeClaim", "", "", ""});
     });
     return pod;
   }
@@ -163,19 +166,30 @@ void find_strays(const JsonReader& metadata, const std::string& whose,
   }
 }
 
+// A pod's own metadata, or the workload's and those of its templates.
 void find_strays_of(const JsonReader& object, const std::string& kind, const std::string& name,
                     std::vector<StrayKey>& found) {
   const std::string whose = kind + "/" + name;
-  if (kind == "Pod") return find_strays(object.child("metadata"), whose, found);
+  find_strays(object.child("metadata"), whose, found);
+  if (kind == "Pod") return;
   const JsonReader spec = object.child("spec");
   if (kind != "CronJob") {
     const JsonReader pod = spec.child("template");
     return find_strays(pod.child("metadata"), whose, found);
   }
   const JsonReader job = spec.child("jobTemplate");
+  find_strays(job.child("metadata"), whose, found);
   const JsonReader job_spec = job.child("spec");
   const JsonReader pod = job_spec.child("template");
   find_strays(pod.child("metadata"), whose, found);
+}
+
+bool has_misplaced_annotations(const JsonReader& object, const std::string& kind) {
+  if (has_annotation_of_ours(object.child("metadata"))) return true;
+  if (kind != "CronJob") return false;
+  const JsonReader spec = object.child("spec");
+  const JsonReader job = spec.child("jobTemplate");
+  return has_annotation_of_ours(job.child("metadata"));
 }
 
 // Of "metadata.generateName: web-" the part that every name made from it has.
@@ -268,7 +282,7 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
     const JsonReader metadata = object.child("metadata");
     if (kind != "Pod" || metadata.text("name").empty()) out.workloads.insert(pod.key());
     if (kind != "Pod") {
-      if (has_annotation_of_ours(metadata)) {
+      if (has_misplaced_annotations(object, kind)) {
         out.misplaced.push_back(sanitize(kind + "/" + pod.name));
       }
     }

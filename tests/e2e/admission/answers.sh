@@ -34,5 +34,8 @@ check_answers() {
     denies "a Binding sets $key" 'through a Binding' scheduler POST "$pods/answered/binding?dryRun=All" "${binding/KEY/$key}"
     denies "an old Binding sets $key" 'through a Binding' scheduler POST "/api/v1/namespaces/policies/bindings?dryRun=All" "${binding/KEY/$key}"
   done
+  for key in kubernetes.io/config.mirror kubernetes.io/config.hash; do
+    denies "a Binding makes a static pod: $key" 'through a Binding' scheduler POST "$pods/answered/binding?dryRun=All" "${binding/KEY/$key}"
+  done
   passes 'a Binding sets another annotation' scheduler POST "$pods/answered/binding?dryRun=All" "${binding/KEY/other}"
 }

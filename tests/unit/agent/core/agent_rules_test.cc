@@ -877,5 +877,38 @@ TEST_F(AgentRules, LinksThatANarrowedPatternLeavesAreCountedUntilTheyGo) {
   EXPECT_EQ(links(), 1);
 }
 
+// Whoever changes its patterns again and again leaves lingering links each time: they take places
+// like all others, and bring it no ten new ones.
+TEST_F(AgentRules, APodThatChangesItsPatternsStaysWithinItsLimits) {
+  AgentLimits& limits = world.options.config.limits;
+  limits.links_per_source = limits.links_per_pod = 10;
+  limits.links_per_namespace = 30;
+  limits.links_per_node = 60;
+  const std::string letters = "abcdefgh";
+  for (const char letter : letters) {
+    for (int i = 0; i < 20; ++i) write(letter + std::to_string(i) + ".log");
+  }
+  for (const char letter : letters) {
+    Source source = empty_dir_source("web-0");
+    source.include = {std::string(1, letter) + "*"};
+    world.desire({source});
+    world.pass(2s);
+  }
+  EXPECT_THAT(world.link_names(), SizeIs(10));
+  // The same with directories: their sources are gone, and so is what they would count for.
+  for (const char letter : letters) {
+    Source source = empty_dir_source("web-0", std::string(1, letter));
+    for (int i = 0; i < 20; ++i) {
+      world.files.write_file(kPods, source.path + "/" + letter + std::to_string(i) + ".log");
+    }
+    world.desire({source});
+    world.pass(2s);
+  }
+  EXPECT_THAT(world.link_names(), SizeIs(10));
+  world.pass(10min);
+  EXPECT_THAT(world.link_names(), Contains(HasSubstr("web-0_prod_app-h")));
+  EXPECT_THAT(world.link_names(), SizeIs(10));
+}
+
 }  // namespace
 }  // namespace loglink

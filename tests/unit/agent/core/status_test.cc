@@ -117,6 +117,19 @@ TEST_F(StatusPacerTest, CountsWaitForAboutHalfAMinute) {
   EXPECT_EQ(wait(status), 0s);
 }
 
+// "no file matches yet" must not stand for half a minute beside a link.
+TEST_F(StatusPacerTest, TheFirstLinkOfAPodAndItsLastAreNoMereCount) {
+  NodeLinkSetStatus none;
+  none.pods = {PodLinks{}};
+  NodeLinkSetStatus one = none;
+  one.pods[0].links = 1;
+  NodeLinkSetStatus two = none;
+  two.pods[0].links = 2;
+  EXPECT_TRUE(differs_in_state(none, one));
+  EXPECT_TRUE(differs_in_state(one, none));
+  EXPECT_FALSE(differs_in_state(one, two));
+}
+
 TEST_F(StatusPacerTest, ChangesOfStateAreASecondApartThenOnePerTenSeconds) {
   NodeLinkSetStatus status;
   for (int i = 0; i < 4; ++i) {

@@ -266,6 +266,25 @@ TEST_F(AnswerWriterTest, ARefusingPolicyIsSaidOnceAndTriedSlowly) {
             1);
 }
 
+// A pod with as many bytes of annotations as there may be cannot be written to.
+TEST_F(AnswerWriterTest, ARefusalThatCannotBeWrittenOnThePodIsAnEventOnce) {
+  start();
+  bool refuses = true;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!refuses || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kInvalid, {{"", "too long", ""}}),
+                                  false};
+  };
+  cluster_.put_pod(broken_pod());
+  cluster_.advance(minutes(30));
+  ASSERT_EQ(events(), 1U);
+  EXPECT_EQ(cluster_.effects_of_kind<CreateEvent>()[0].event.reason, "NotOnAVolume");
+  refuses = false;
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+  EXPECT_EQ(events(), 1U) << "told already";
+}
+
 // It was silent after any other failure, and all about failures that pass.
 TEST_F(AnswerWriterTest, TroubleIsSaidOnceARefusalAfterItTooAndItsEndToo) {
   start();

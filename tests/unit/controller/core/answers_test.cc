@@ -537,8 +537,8 @@ TEST(AnswerMessage, TellsWhatAMountHides) {
   const PodBuilder pod =
       simple_pod().volume("conf", "configMap").mount("conf", "/var/log/app/conf");
   EXPECT_EQ(World(pod).agent_says(1).message(),
-            "/var/log/app: what is mounted below it (/var/log/app/conf) is not followed; name it "
-            "in loglink/watch-dir too");
+            "/var/log/app: what is mounted below it (/var/log/app/conf) is not followed; if it "
+            "is a volume that can be linked, name it in loglink/watch-dir too");
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
   note     UnknownAnnotation
            loglink/watchdir is not an annotation of loglink and does nothing
            -> did you mean loglink/watch-dir?
-  note     /var/log/app: what is mounted below it (/var/log/app/data) is not followed; name it in loglink/watch-dir too
+  note     /var/log/app: what is mounted below it (/var/log/app/data) is not followed; if it is a volume that can be linked, name it in loglink/watch-dir too
 
 1 pod with loglink annotations: 3 directories linked, 1 refusal
 <logfile> is the file's name without .log. A file in a subdirectory, or whose name does not end in .log
@@ -193,8 +193,32 @@ TEST(Explain, AWatchDirThatLooksLikeAFileIsDoubted) {
               HasSubstr("  note     /var/log/app/app.log: looks like a log file; loglink/watch-dir "
                         "names the directory, and loglink/include the files\n"));
   EXPECT_THAT(text("/var/log/app/v1.2", "*.log"), Not(HasSubstr("looks like")));
-  EXPECT_THAT(text("/var/log/app/v1.2", "*"), Not(HasSubstr("looks like")));
+  for (const std::string all : {"*", "?*", "*.*", "v1*"}) {
+    EXPECT_THAT(text("/var/log/app/v1.2", all), Not(HasSubstr("looks like"))) << all;
+  }
   EXPECT_THAT(text("/var/log/app", "app*"), Not(HasSubstr("looks like")));
+}
+
+// A file of a thousand Deployments is not one node.
+TEST(Explain, PodsWithoutANodeHaveOnlyTheirOwnBounds) {
+  std::vector<PodView> pods;
+  for (int i = 0; i < 600; ++i) {
+    pods.push_back(simple_pod().named("prod", "web-" + std::to_string(i)).on_node(""));
+  }
+  // Of one name, as a Deployment and a CronJob may be.
+  pods.push_back(pods.front());
+  const Explanation explanation = explain(pods, {}, kNow);
+  ASSERT_THAT(explanation.node_link_sets, SizeIs(1));
+  EXPECT_THAT(explanation.node_link_sets[0].spec.sources, SizeIs(601));
+  for (const ExplainedPod& pod : explanation.pods) EXPECT_THAT(pod.left_out, IsEmpty());
+}
+
+TEST(ExplainText, SaysThatThePodSelectorIsNotLookedAt) {
+  ControllerConfig config;
+  config.pod_selector = "team=a";
+  EXPECT_THAT(text_of({simple_pod()}, config),
+              HasSubstr("podSelector team=a is not looked at here: pods that it leaves out get no "
+                        "links.\n"));
 }
 
 }  // namespace

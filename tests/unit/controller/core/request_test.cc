@@ -92,7 +92,26 @@ TEST(Request, SaysWhatIsWrongWithAnItemAndWhatToDo) {
            {"/",
             "is the root directory, which cannot be watched; name the directory of the log "
             "files"},
-           {"/a b", "has a character that is not supported; use letters, digits and ._@+=~- only"},
+           {"/a b",
+            "has the character \" \", which is not supported; put commas between directories, and "
+            "no blanks into them"},
+           {"app: /log",
+            "has the character \" \", which is not supported; put commas between directories, and "
+            "no blanks into them"},
+           {"/a;/b",
+            "has the character \";\", which is not supported; put commas between directories, and "
+            "no blanks into them"},
+           {"/log/*.log",
+            "has the character \"*\", which is not supported; put patterns into loglink/include"},
+           {"/log/$(POD_NAME)",
+            "has the character \"$\", which is not supported; name the directory itself: variables "
+            "are not expanded here"},
+           {"[\"/log\"]",
+            "has the character \"[\", which is not supported; write it without quotes and "
+            "brackets"},
+           {"/a\xc3\xa4",
+            "has the character \"\\xc3\", which is not supported; use letters, digits and ._@+=~- "
+            "only"},
            {"App:/x", "\"App\" is not a container name; write [<container>:]<absolute directory>"},
            {"/" + std::string(320, 'a'), "is 321 characters long; shorten it to at most 320"},
            {"", "loglink/watch-dir is empty; name a directory or take the annotation away"},
@@ -182,8 +201,7 @@ TEST(Request, NamesTheNearestKnownKey) {
                                             {"loglink/Watch-Dir", "loglink/watch-dir"},
                                             {"loglink/include-files", "loglink/include"},
                                             {"loglink/excludes", "loglink/exclude"},
-                                            {"loglink/depth", "loglink/max-depth"},
-                                            {"loglink/", "loglink/include"}}) {
+                                            {"loglink/depth", "loglink/max-depth"}}) {
     const Request request = parse_request({{each.key, "/a"}}, {});
     EXPECT_TRUE(request.requested);
     ASSERT_EQ(request.told.size(), 1U) << each.key;
@@ -225,6 +243,23 @@ TEST(Request, AnswersOfOursAndForeignKeysAreNoRequest) {
                               {"kubernetes.io/config.hash", "x"}},
                              {})
                    .requested);
+}
+
+TEST(Request, NamesTheMisspelledKeyWhereWatchDirIsMissing) {
+  const Request request = parse_request({{"loglink/watchdir", "/a"}, {"loglink/include", "*"}}, {});
+  ASSERT_EQ(request.refusals.size(), 1U);
+  EXPECT_EQ(request.refusals[0].message,
+            "loglink/include does nothing alone; add loglink/watch-dir with the directory of the "
+            "log files, as loglink/watchdir may mean");
+}
+
+TEST(Request, OfferesNoKeyThatIsFarFromWhatWasWritten) {
+  for (const std::string key : {"loglink/enabled", "loglink/"}) {
+    const Request request = parse_request({{key, "true"}}, {});
+    ASSERT_EQ(request.told.size(), 1U);
+    EXPECT_THAT(request.told[0].message,
+                HasSubstr("there are loglink/watch-dir, include, exclude and max-depth"));
+  }
 }
 
 }  // namespace

@@ -260,8 +260,8 @@ TEST(ResolveMount, OneBelowTheWatchDirIsToldAndNotFollowed) {
   ASSERT_EQ(resolution.notes.size(), 1U);
   EXPECT_EQ(resolution.notes[0].watch_dir, "/logs");
   EXPECT_EQ(resolution.notes[0].message,
-            "what is mounted below it (/logs/conf) is not followed; name it in loglink/watch-dir "
-            "too");
+            "what is mounted below it (/logs/conf) is not followed; if it is a volume that "
+            "can be linked, name it in loglink/watch-dir too");
   EXPECT_THAT(resolve(simple_pod(), {}, {}).notes, IsEmpty());
 }
 

@@ -98,7 +98,7 @@ TEST(ReadPodsTest, WithoutANamespaceObjectsAreInTheDefaultOne) {
 TEST(ReadPodsTest, AStatefulSetsClaimsAreVolumesOfItsPods) {
   const auto read = read_pods(
       "kind: StatefulSet\nmetadata: {name: db}\nspec:\n"
-      "  template: {spec: {volumes: [{name: logs, emptyDir: {}}]}}\n"
+      "  template: {spec: {volumes: [{name: logs, emptyDir: {}}, {name: wal, emptyDir: {}}]}}\n"
       "  volumeClaimTemplates: [{metadata: {name: data}}, {metadata: {name: wal}}]\n",
       "db.yaml");
   ASSERT_TRUE(read) << read.error().message;
@@ -173,6 +173,17 @@ TEST_P(Workloads, AreNamedWhenTheyHaveTheAnnotationsOfTheirPods) {
                               "w.yaml");
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_THAT(read->misplaced, ElementsAre(GetParam() + "/web"));
+}
+
+TEST(ReadPodsTest, AnnotationsOfACronJobsJobTemplateAreMisplacedToo) {
+  const auto read = read_pods(
+      "kind: CronJob\nmetadata: {name: report}\nspec: {jobTemplate: {metadata: {annotations: "
+      "{loglink/watch-dir: /x, loglink.io/include: x}}, spec: {template: {spec: {}}}}}\n",
+      "c.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_THAT(read->misplaced, ElementsAre("CronJob/report"));
+  ASSERT_EQ(read->strays.size(), 1U);
+  EXPECT_EQ(read->strays[0].key, "loglink.io/include");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Workloads,
