@@ -1,6 +1,7 @@
 #include "tests/sim/node_checker.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace loglink::sim {
@@ -9,6 +10,8 @@ namespace {
 // Within this time an agent has looked at a directory again, whatever notices were lost.
 constexpr Duration kSeenWithin = std::chrono::seconds(75);
 constexpr Duration kGoneGrace = std::chrono::seconds(60);
+// A set that has been seen is on disk after this time, if the agent runs.
+constexpr Duration kStoredWithin = std::chrono::seconds(5);
 
 // What identifies a source over its life.
 Source identity(Source source) {
@@ -18,33 +21,35 @@ Source identity(Source source) {
   return source;
 }
 
+bool is_same_directory(const Source& a, const Source& b) {
+  return std::tie(a.namespace_name, a.pod, a.uid, a.container, a.root, a.path) ==
+         std::tie(b.namespace_name, b.pod, b.uid, b.container, b.root, b.path);
+}
+
 std::string base_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
 
 void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   if (!desired) return;
-  // What an agent that starts still has of an older set is no reason to take links away; what that
-  // has withdrawn lingers from then on, unless the present set asks for it again.
-  if (desired_ && desired_->uid == desired->uid && desired->generation < desired_->generation) {
-    for (const Source& source : desired->spec.sources) {
-      if (source.withdrawn())
-        withdrawn_at_start_.try_emplace(identity(source), clock_.now().monotonic);
-    }
-    return;
-  }
-  if (desired_ && desired_->uid == desired->uid && desired_->generation == desired->generation &&
+  const bool same_object = desired_ && desired_->uid == desired->uid;
+  if (same_object && desired->generation < desired_->generation) return observe_stored(*desired);
+  if (same_object && desired_->generation == desired->generation &&
       desired_->spec == desired->spec) {
-    return;
+    return note_seen(desired->spec);
   }
-  const std::map<Source, MonotonicTime> at_start = std::exchange(withdrawn_at_start_, {});
-  const auto ended = [&](const Source& source) {
-    const auto earlier = at_start.find(identity(source));
-    return earlier == at_start.end() ? clock_.now().monotonic : earlier->second;
-  };
+  if (!same_object) seen_.clear();
+  note_seen(desired->spec);
+  const MonotonicTime now = clock_.now().monotonic;
+  std::erase_if(withdrawn_at_start_, [&](const auto& each) {
+    return std::none_of(desired->spec.sources.begin(), desired->spec.sources.end(),
+                        [&](const Source& source) {
+                          return source.withdrawn() && is_same_directory(source, each.first);
+                        });
+  });
   if (desired_) {
     for (const Source& source : desired_->spec.sources) {
-      if (!source.withdrawn()) last_live_[identity(source)] = ended(source);
+      if (!source.withdrawn()) last_live_[identity(source)] = now;
     }
   }
   desired_ = desired;
@@ -52,10 +57,37 @@ void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   for (const Source& source : desired_->spec.sources) {
     if (!source.withdrawn()) continue;
     const auto before = withdrawn_before.find(identity(source));
-    withdrawn_since_[identity(source)] =
-        before == withdrawn_before.end() ? ended(source) : before->second;
+    withdrawn_since_[identity(source)] = before == withdrawn_before.end() ? now : before->second;
   }
   for (const Source& source : desired_->spec.sources) observed_.insert(identity(source));
+}
+
+void NodeChecker::note_seen(const NodeLinkSetSpec& spec) {
+  if (!has_seen_) {
+    // What only a process before has seen, this one need not have stored.
+    while (!seen_.empty() && !(stored_ && seen_.back().spec == stored_->spec)) seen_.pop_back();
+    has_seen_ = true;
+  }
+  stored_.reset();
+  if (seen_.empty() || seen_.back().spec != spec) seen_.push_back({spec, clock_.now().monotonic});
+}
+
+// An agent that starts goes by the last set that it had stored. That is no older than what it may
+// leave unstored; what it has withdrawn lingers from then on, unless the present set asks for it.
+void NodeChecker::observe_stored(const NodeLinkSet& stored) {
+  if (stored_ && stored_->spec == stored.spec) return;
+  stored_ = stored;
+  for (const Source& source : stored.spec.sources) {
+    if (source.withdrawn())
+      withdrawn_at_start_.try_emplace(identity(source), clock_.now().monotonic);
+  }
+  const auto found = std::find_if(seen_.rbegin(), seen_.rend(),
+                                  [&](const SeenSpec& seen) { return seen.spec == stored.spec; });
+  if (found == seen_.rbegin() || found == seen_.rend()) return;
+  const Duration unstored = ended_at_ - std::prev(found)->at;
+  if (unstored <= kStoredWithin) return;
+  const auto text = std::chrono::duration_cast<std::chrono::milliseconds>(unstored).count();
+  complain_("a set that came " + std::to_string(text) + " ms before the agent's end is not stored");
 }
 
 std::optional<FileKind> NodeChecker::kind_of(const std::string& target) const {
@@ -156,12 +188,35 @@ bool NodeChecker::is_gone(const std::string& target, Duration grace) const {
   return clock_.now().monotonic - *found->second.gone_since >= grace;
 }
 
+bool NodeChecker::is_live(const NodeLinkSet& set, const std::string& name,
+                          const std::string& target) const {
+  return std::any_of(set.spec.sources.begin(), set.spec.sources.end(), [&](const Source& source) {
+    return !source.withdrawn() && covers(source, name, target);
+  });
+}
+
+// Until the agent has seen the present set it does not know that this asks for the link again.
+bool NodeChecker::is_withdrawn_in_stored(const std::string& name, const std::string& target) const {
+  if (!stored_ || is_live(*stored_, name, target)) return false;
+  return std::any_of(stored_->spec.sources.begin(), stored_->spec.sources.end(),
+                     [&](const Source& source) { return covers(source, name, target); });
+}
+
+bool NodeChecker::has_lingered_since_start(const std::string& name,
+                                           const std::string& target) const {
+  const MonotonicTime now = clock_.now().monotonic;
+  return std::any_of(withdrawn_at_start_.begin(), withdrawn_at_start_.end(), [&](const auto& each) {
+    return now - each.second >= config_.linger && covers(each.first, name, target);
+  });
+}
+
 // A link that several sources had goes with the withdrawn one that is still in the set, even if
 // another of them was changed meanwhile.
 bool NodeChecker::has_lingered(const std::string& name, const std::string& target) const {
   const MonotonicTime now = clock_.now().monotonic;
+  const bool since_start = has_lingered_since_start(name, target);
   return std::any_of(withdrawn_since_.begin(), withdrawn_since_.end(), [&](const auto& each) {
-    return now - each.second >= config_.linger && covers(each.first, name, target);
+    return covers(each.first, name, target) && (since_start || now - each.second >= config_.linger);
   });
 }
 
@@ -177,10 +232,16 @@ void NodeChecker::check_gone(const std::string& name, const std::string& target,
       finished = finished && source.finished;
     }
   }
+  const bool ends_by_stored = is_withdrawn_in_stored(name, target);
+  if (ends_by_stored) live = false;
   Duration grace = live && !finished ? config_.missing_target_grace : kGoneGrace;
   if (replaced) grace = Duration(0);
   if (is_gone(target, grace)) return;
   if (live) return complain("S5 a wanted link is taken away", name, target);
+  if (ends_by_stored) {
+    if (has_lingered_since_start(name, target)) return;
+    return complain("S5 a link goes before its linger from the start", name, target);
+  }
   if (has_lingered(name, target)) return;
   const MonotonicTime now = clock_.now().monotonic;
   for (const auto& [source, since] : last_live_) {
@@ -248,6 +309,8 @@ void NodeChecker::stranger_removed(const std::string& name) {
 
 void NodeChecker::agent_starts() {
   disturb();
+  if (std::exchange(has_seen_, false)) ended_at_ = worked_at_;
+  stored_.reset();
   withdrawn_at_start_.clear();
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/model/config.h"
@@ -36,8 +37,9 @@ class NodeChecker {
   void observe(const std::optional<NodeLinkSet>& desired);
   // Around every change of the node's files by others than the agent, and when time has passed.
   void note_files();
-  // A stretch of the agent's work in which the world stands still.
+  // A stretch of the agent's work in which the world stands still, and which it may not survive.
   void begin_step() { removed_in_step_.clear(); }
+  void end_step() { worked_at_ = clock_.now().monotonic; }
   void before_change(const LinkChange& change);
   void after_change(const LinkChange& change);
 
@@ -72,6 +74,10 @@ class NodeChecker {
     std::optional<FileId> id;                 // while it is regular
     MonotonicTime id_since{};
   };
+  struct SeenSpec {
+    NodeLinkSetSpec spec;
+    MonotonicTime at;
+  };
 
   // The kind of what a target means; nullopt: it cannot be seen now.
   [[nodiscard]] std::optional<FileKind> kind_of(const std::string& target) const;
@@ -82,7 +88,15 @@ class NodeChecker {
   void check_once(const std::string& name, const std::string& target);
   void check_gone(const std::string& name, const std::string& target, bool replaced);
   void check_limits(const std::string& name, const std::string& target);
+  void note_seen(const NodeLinkSetSpec& spec);
+  void observe_stored(const NodeLinkSet& stored);
+  [[nodiscard]] bool is_live(const NodeLinkSet& set, const std::string& name,
+                             const std::string& target) const;
+  [[nodiscard]] bool is_withdrawn_in_stored(const std::string& name,
+                                            const std::string& target) const;
   [[nodiscard]] bool has_lingered(const std::string& name, const std::string& target) const;
+  [[nodiscard]] bool has_lingered_since_start(const std::string& name,
+                                              const std::string& target) const;
   [[nodiscard]] bool is_gone(const std::string& target, Duration grace) const;
   void complain(const std::string& rule, const std::string& name, const std::string& target) {
     complain_(rule + ": " + name + " -> " + target);
@@ -97,8 +111,14 @@ class NodeChecker {
   std::optional<NodeLinkSet> desired_;
   std::map<Source, MonotonicTime> last_live_;        // observed sources without their times
   std::map<Source, MonotonicTime> withdrawn_since_;  // of the present set
-  // Of the older set that the agent goes by since it has started.
+  // What an agent that has started goes by until it has seen the present set.
+  std::optional<NodeLinkSet> stored_;
+  // Of that set, as long as the present one has withdrawn the same directory.
   std::map<Source, MonotonicTime> withdrawn_at_start_;
+  std::vector<SeenSpec> seen_;  // of the present object, each but the last replaced by the next
+  MonotonicTime worked_at_{};   // the end of the agent's last step
+  bool has_seen_ = false;       // this process: the present set
+  MonotonicTime ended_at_{};    // of the last process that had
   std::set<Source> observed_;
   std::map<std::string, LinkEntry> foreign_;
   std::map<std::string, TargetHistory> targets_;

@@ -339,6 +339,7 @@ void World::step(Node& node) {
   if (node.port->fails_at_times()) node.checker->disturb();
   node.awake = false;
   if (node.agent->step()) node.awake = true;
+  node.checker->end_step();
   for (const LogNote& said : node.agent->take_notes()) {
     trace([&] { return node.name + ": " + described(said); });
   }
