@@ -159,6 +159,13 @@ Reflector::Action Reflector::watch_failed(const KubeError& error, MonotonicTime 
     case Reaction::kRelist:
       list_again();
       if (error.kind == KubeErrorKind::kTooLargeVersion) resource_version_.clear();
+      // A server that was away long enough to forget is back: what was waited for it is enough. One
+      // that forgets again and again is asked less and less often.
+      if (error.kind == KubeErrorKind::kGone && !std::exchange(excused_gone_, true)) {
+        note_trouble(error, now);
+        backoff_.reset();
+        return wait(backoff_.next(random_), now);
+      }
       break;
     case Reaction::kResume:
       if (lived(kSettled, now)) return open_next();
@@ -188,18 +195,23 @@ void Reflector::forgive(MonotonicTime now) {
   if (!is_watch || !lived(options_.backoff.max, now)) return;
   backoff_.reset();
   excused_ = false;
+  excused_gone_ = false;
 }
 
 bool Reflector::lived(Duration time, MonotonicTime now) const {
   return opened_at_ && now - *opened_at_ >= time;
 }
 
-Reflector::Action Reflector::back_off(const KubeError& error, MonotonicTime now) {
+void Reflector::note_trouble(const KubeError& error, MonotonicTime now) {
   if (trouble_) {
     trouble_->error = error;
   } else {
     trouble_ = Trouble{error, now};
   }
+}
+
+Reflector::Action Reflector::back_off(const KubeError& error, MonotonicTime now) {
+  note_trouble(error, now);
   Duration delay = backoff_.next(random_);
   // Clients that all failed together for long have backoffs that are in step.
   if (now - trouble_->since > options_.outage_spread_after &&

@@ -7,7 +7,8 @@
 //   the initial set is swapped in whole at its end: absence is what deletes;
 //   after a clean end the watch goes on from the last resourceVersion at once, but one that ends
 //   within a second backs off, but for the first that brought something;
-//   410, as status or event: list again; 504 for a version from the future: list without one;
+//   410, as status or event: list again, for the first time after the shortest delay, because the
+//   server has been waited for already; 504 for a version from the future: list without one;
 //   429, refused, cut, stalled: the same resourceVersion after a backoff, no relist; three watches
 //   in a row that brought nothing but server errors or silence: list again, because a server whose
 //   storage was restored never answers a version from its future;
@@ -107,6 +108,7 @@ class Reflector {
   Action page_failed(const KubeError& error, MonotonicTime now);
   Action watch_failed(const KubeError& error, MonotonicTime now);
   Action back_off(const KubeError& error, MonotonicTime now);
+  void note_trouble(const KubeError& error, MonotonicTime now);
   Wait wait(Duration delay, MonotonicTime now);
   void list_again();
   void forgive(MonotonicTime now);
@@ -121,6 +123,7 @@ class Reflector {
   bool synced_ = false;
   bool saw_event_ = false;                  // on the stream that is open
   bool excused_ = false;                    // a short watch, since the backoff was forgotten
+  bool excused_gone_ = false;               // a 410, since then
   int fruitless_watches_ = 0;               // in a row
   std::optional<MonotonicTime> opened_at_;  // when the stream that is open answered 200
   std::string resource_version_;

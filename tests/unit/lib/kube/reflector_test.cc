@@ -376,6 +376,28 @@ TEST_F(ReflectorTest, GoneListsAgainAndNeverFromBeforeWhatIsKnown) {
   EXPECT_TRUE(reflector_->synced());
 }
 
+// A server that was restarted is waited for, and has then forgotten the version: the delay had
+// grown to its longest, and was waited for twice.
+TEST_F(ReflectorTest, GoneAfterAnOutageListsAfterTheShortestDelay) {
+  for (const Duration outage : {Duration(seconds(30)), Duration(minutes(2))}) {
+    reach_watch("123");
+    const MonotonicTime back = now_ + outage;
+    fail(Kind::kRefused);
+    while (now_ < back) {
+      wait_over();
+      fail(Kind::kRefused);
+    }
+    wait_over();
+    reflector_->good_answer(now_);
+    fail(Kind::kGone);
+    ASSERT_TRUE(wait().has_value());
+    EXPECT_GE(*wait(), milliseconds(800));
+    EXPECT_LT(*wait(), milliseconds(1200));
+    wait_over();
+    expect_stream(StreamKind::kWatchList);
+  }
+}
+
 TEST_F(ReflectorTest, AVersionFromTheFutureIsGivenUp) {
   reach_watch("999");
   fail(Kind::kTooLargeVersion, seconds(1));
