@@ -52,6 +52,12 @@ std::optional<Json> ApiClient::get(const std::string& target) {
   return std::nullopt;
 }
 
+std::optional<Json> ApiClient::peek(const std::string& target) {
+  const UnaryResult result = send(Method::kGet, target);
+  if (!result) return std::nullopt;
+  return Json::parse(result->body);
+}
+
 void ApiClient::create(const std::string& collection, const Json& object) {
   const UnaryResult result = send(Method::kPost, collection, "application/json", object.dump());
   if (!result && result.error().kind != KubeErrorKind::kAlreadyExists) {

@@ -26,6 +26,8 @@ class ApiClient {
 
   // The object, or nullopt when there is none; any other failure fails the running test.
   std::optional<Json> get(const std::string& target);
+  // As get(), but a server that fails is one that does not say: nullopt.
+  std::optional<Json> peek(const std::string& target);
   void create(const std::string& collection, const Json& object);
   void merge_patch(const std::string& target, const Json& patch);
   // Without a grace period; absent is done.

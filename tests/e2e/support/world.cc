@@ -43,6 +43,8 @@ sockaddr_in loopback(int port) {
   return address;
 }
 
+}  // namespace
+
 int free_port() {
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address = loopback(0);
@@ -70,8 +72,6 @@ std::string http_get(int port, const std::string& path) {
   }
   return answer;
 }
-
-}  // namespace
 
 World::World() : base_(make_temporary_directory()), run_(random_word()), node_(unique("node")) {
   if (const char* real = std::getenv("LOGLINK_TEST_KUBECONFIG")) {

@@ -75,6 +75,9 @@ class World {
 void write_file(const std::filesystem::path& path, const std::string& text);
 void append_file(const std::filesystem::path& path, const std::string& text);
 std::string read_file(const std::filesystem::path& path);
+// On 127.0.0.1. http_get: the whole answer, "" when there is none.
+int free_port();
+std::string http_get(int port, const std::string& path);
 std::uint64_t link_inode(const std::filesystem::path& link);
 
 }  // namespace loglink::testing

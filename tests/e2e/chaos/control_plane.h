@@ -1,0 +1,48 @@
+// The etcd and kube-apiserver that scripts/control-plane has started, for tests that stop them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/support/api_client.h"
+#include "tests/e2e/support/program.h"
+
+namespace loglink::testing {
+
+class ControlPlane {
+ public:
+  // The directory of scripts/control-plane up; the API server must have been started with
+  // --token-auth-file and --audit-log-path.
+  explicit ControlPlane(std::filesystem::path directory);
+
+  [[nodiscard]] std::string kubeconfig() const { return directory_ / "admin.kubeconfig"; }
+  // Another user each time, whose writes the audit log tells apart: the kubeconfig of the next
+  // token, by way of `port` when it is not 0. `user` gets the name.
+  std::string next_kubeconfig(std::string& user, int port = 0);
+  [[nodiscard]] int port() const;
+  [[nodiscard]] std::filesystem::path audit_log() const { return directory_ / "audit.log"; }
+
+  // Returns when it is gone.
+  void stop_api_server(int signal);
+  // The same program with the same arguments; returns when it is ready.
+  void start_api_server();
+  // While the API server is gone: its next start sees a present that is newer than all that it ever
+  // told, and nothing older. Whoever resumes is answered 410, "too old resource version".
+  void forget_history();
+
+  // With 0 shares each request of the programs is answered 429, with 1 those beyond a few at once.
+  // Replaces what was asked for before.
+  void limit_programs(int shares);
+  void stop_limiting_programs();
+
+ private:
+  std::filesystem::path directory_;
+  std::vector<std::string> argv_;
+  std::unique_ptr<Program> api_server_;  // once we have started it
+  int starts_ = 0;
+  int users_ = 0;
+};
+
+}  // namespace loglink::testing
