@@ -21,9 +21,8 @@ constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
 constexpr Duration kAgentSilence = std::chrono::seconds(60);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
-// At most 32 s, and half as much again, where another try may do; at most 256 s where it is
-// refused.
-constexpr int kRetryDoublings = 5;
+// At most 8 s, and half as much again, where another try may do; at most 256 s where it is refused.
+constexpr int kRetryDoublings = 3;
 constexpr int kRefusedDoublings = 8;
 constexpr Duration kEventRetry = std::chrono::seconds(10);
 constexpr int kEventAttempts = 4;
@@ -60,36 +59,6 @@ bool is_trouble(const std::optional<std::string>& status) {
 bool names_uid(const KubeError& error) {
   return std::any_of(error.causes.begin(), error.causes.end(),
                      [](const StatusCause& cause) { return cause.field == "metadata.uid"; });
-}
-
-// Kinds that another try may cure.
-bool passes(KubeErrorKind kind) {
-  switch (kind) {
-    case KubeErrorKind::kRefused:
-    case KubeErrorKind::kDns:
-    case KubeErrorKind::kTls:
-    case KubeErrorKind::kConnectTimeout:
-    case KubeErrorKind::kIdleTimeout:
-    case KubeErrorKind::kDeadline:
-    case KubeErrorKind::kTruncated:
-    case KubeErrorKind::kProtocol:
-    case KubeErrorKind::kUnauthorized:
-    case KubeErrorKind::kConflict:
-    case KubeErrorKind::kTooManyRequests:
-    case KubeErrorKind::kServerError:
-      return true;
-    case KubeErrorKind::kCancelled:
-    case KubeErrorKind::kForbidden:
-    case KubeErrorKind::kNotFound:
-    case KubeErrorKind::kNotServed:
-    case KubeErrorKind::kAlreadyExists:
-    case KubeErrorKind::kGone:
-    case KubeErrorKind::kTooLargeVersion:
-    case KubeErrorKind::kInvalid:
-    case KubeErrorKind::kUnexpected:
-      return false;
-  }
-  __builtin_unreachable();
 }
 
 // The same trouble of the same pod has the same name, so that writing it twice is one Event.

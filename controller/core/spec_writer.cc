@@ -29,6 +29,9 @@ constexpr Duration kRejectedRetry = std::chrono::minutes(10);
 constexpr Duration kTimerMax = std::chrono::seconds(60);
 constexpr Duration kTimerMin = std::chrono::seconds(1);
 
+// Trouble of the server, or on the way to it, may end at any moment.
+constexpr Duration kPassingRetryMax = std::chrono::seconds(10);
+
 BackoffPolicy retry_policy() {
   BackoffPolicy policy;
   policy.first = std::chrono::milliseconds(200);
@@ -213,7 +216,10 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
 }
 
 void SpecWriter::give_back(const std::string& name, Now now, const KubeError& error) {
-  queue_.retry(name, now.monotonic, random_, error.retry_after.value_or(Duration{}));
+  WorkQueue::Bounds bounds;
+  bounds.at_least = error.retry_after.value_or(Duration{});
+  if (passes(error.kind)) bounds.at_most = kPassingRetryMax;
+  queue_.retry(name, now.monotonic, random_, bounds);
 }
 
 void SpecWriter::node_answered(const std::string& name,

@@ -39,10 +39,12 @@ void WorkQueue::done(const std::string& key) {
   if (dirty) add(key, *dirty);
 }
 
-void WorkQueue::retry(const std::string& key, MonotonicTime now, Random& random,
-                      Duration at_least) {
+void WorkQueue::retry(const std::string& key, MonotonicTime now, Random& random, Bounds bounds) {
   Failure& failure = failures_.try_emplace(key, Failure{Backoff(retry_), now}).first->second;
-  failure.not_before = now + std::max(failure.backoff.next(random), at_least);
+  Duration delay = failure.backoff.next(random);
+  // Many keys at the bound must not come back in step.
+  if (delay > bounds.at_most) delay = random.between(bounds.at_most / 2, bounds.at_most);
+  failure.not_before = now + std::max(delay, bounds.at_least);
   done(key);
   add(key, now);
 }

@@ -26,9 +26,16 @@ class WorkQueue {
   std::optional<std::string> take(MonotonicTime now);
   // Work ended. A key that was added meanwhile waits again.
   void done(const std::string& key);
-  // Work failed: done, and again after the key's backoff (or `at_least`, if that is longer). The
-  // backoff grows with each call until forget().
-  void retry(const std::string& key, MonotonicTime now, Random& random, Duration at_least = {});
+  // Work failed: done, and again after the key's backoff, but no later than `at_most` and no
+  // earlier than `at_least`. The backoff grows with each call until forget().
+  struct Bounds {
+    Duration at_least{};
+    Duration at_most = Duration::max();
+  };
+  void retry(const std::string& key, MonotonicTime now, Random& random, Bounds bounds);
+  void retry(const std::string& key, MonotonicTime now, Random& random) {
+    retry(key, now, random, Bounds());
+  }
   // Work succeeded: forgets the key's backoff. To be called before done().
   void forget(const std::string& key) { failures_.erase(key); }
 

@@ -50,4 +50,33 @@ std::string_view to_string(KubeErrorKind kind) {
   __builtin_unreachable();
 }
 
+bool passes(KubeErrorKind kind) {
+  switch (kind) {
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kTls:
+    case KubeErrorKind::kConnectTimeout:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kDeadline:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+    case KubeErrorKind::kUnauthorized:
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+      return true;
+    case KubeErrorKind::kCancelled:
+    case KubeErrorKind::kForbidden:
+    case KubeErrorKind::kNotFound:
+    case KubeErrorKind::kNotServed:
+    case KubeErrorKind::kAlreadyExists:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kInvalid:
+    case KubeErrorKind::kUnexpected:
+      return false;
+  }
+  __builtin_unreachable();
+}
+
 }  // namespace loglink

@@ -56,4 +56,8 @@ struct KubeError {
 
 std::string_view to_string(KubeErrorKind kind);
 
+// Whether the same write may do soon: trouble of the server or on the way to it, not with what we
+// ask.
+bool passes(KubeErrorKind kind);
+
 }  // namespace loglink

@@ -285,6 +285,19 @@ TEST_F(AnswerWriterTest, ARefusalThatCannotBeWrittenOnThePodIsAnEventOnce) {
   EXPECT_EQ(events(), 1U) << "told already";
 }
 
+TEST_F(AnswerWriterTest, AServerThatWasBusyForLongIsTriedAgainWithinTwelveSeconds) {
+  start();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kTooManyRequests, {}), false};
+  };
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(minutes(10));
+  cluster_.fail_with = nullptr;
+  cluster_.advance(seconds(12));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+}
+
 // It was silent after any other failure, and all about failures that pass.
 TEST_F(AnswerWriterTest, TroubleIsSaidOnceARefusalAfterItTooAndItsEndToo) {
   start();

@@ -467,9 +467,26 @@ TEST_F(SpecWriterTest, FailedWritesBackOffAndObeyRetryAfter) {
   cluster_.advance(seconds(29));
   EXPECT_EQ(writes(), 1U);
   cluster_.advance(minutes(10));
-  EXPECT_LE(writes(), 20U);
+  EXPECT_LE(writes(), 21U);
   cluster_.fail_with = nullptr;
-  cluster_.advance(minutes(2));
+  cluster_.advance(seconds(30));
+  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
+}
+
+// The delay of a node had grown to a minute and a half.
+TEST_F(SpecWriterTest, AServerThatWasBusyForLongIsTriedAgainWithinTenSeconds) {
+  publish_web0();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kTooManyRequests), false};
+  };
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.advance(minutes(9));
+  const std::size_t before = writes();
+  cluster_.advance(minutes(1));
+  EXPECT_GE(writes() - before, 6U);
+  cluster_.fail_with = nullptr;
+  cluster_.advance(seconds(10));
   EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
 }
 

@@ -84,7 +84,7 @@ TEST(WorkQueue, ARetryAfterThatIsLongerThanTheBackoffWins) {
   WorkQueue queue(kRetry);
   queue.add("a", at(seconds(0)));
   ASSERT_EQ(queue.take(at(seconds(0))), "a");
-  queue.retry("a", at(seconds(0)), random, seconds(30));
+  queue.retry("a", at(seconds(0)), random, WorkQueue::Bounds{seconds(30), Duration::max()});
   EXPECT_EQ(queue.next_due(), at(seconds(30)));
 }
 
@@ -94,7 +94,7 @@ TEST(WorkQueue, NewsDoesNotUndercutABackoff) {
   queue.add("a", at(seconds(0)));
   ASSERT_EQ(queue.take(at(seconds(0))), "a");
   queue.add("a", at(seconds(0)));  // dirty while in work
-  queue.retry("a", at(seconds(0)), random, seconds(30));
+  queue.retry("a", at(seconds(0)), random, WorkQueue::Bounds{seconds(30), Duration::max()});
   queue.add("a", at(seconds(1)));
   EXPECT_EQ(queue.next_due(), at(seconds(30)));
   // Other keys are not held up.
@@ -188,6 +188,29 @@ TEST(WorkQueue, BehavesAsTheNaiveModelDoes) {
       ASSERT_EQ(queue.size(), model.size());
     }
   }
+}
+
+// A server that was busy for long may be idle the next moment.
+TEST(WorkQueue, ABackoffThatHasGrownIsBoundedByTheFailureAtHand) {
+  WorkQueue queue(kRetry);
+  SeededRandom random{1};
+  MonotonicTime now;
+  const auto fail = [&](WorkQueue::Bounds bounds) {
+    queue.add("a", now);
+    now = queue.next_due();
+    ASSERT_EQ(queue.take(now), "a");
+    queue.retry("a", now, random, bounds);
+  };
+  for (int failures = 0; failures < 6; ++failures) fail({});
+  EXPECT_EQ(queue.next_due(), now + seconds(8));
+  WorkQueue::Bounds bounds;
+  bounds.at_most = seconds(3);
+  fail(bounds);
+  EXPECT_GE(queue.next_due(), now + milliseconds(1500));
+  EXPECT_LE(queue.next_due(), now + seconds(3));
+  bounds.at_least = seconds(5);
+  fail(bounds);
+  EXPECT_EQ(queue.next_due(), now + seconds(5));
 }
 
 }  // namespace
