@@ -18,16 +18,18 @@ std::string text_at(const Json& entry, const char* pointer) {
   return entry.at(at).get<std::string>();
 }
 
-bool succeeded(const Json& entry) {
+int status_of(const Json& entry) {
   const Json::json_pointer code("/responseStatus/code");
-  return entry.contains(code) && entry.at(code).get<int>() / 100 == 2;
+  return entry.contains(code) ? entry.at(code).get<int>() : 0;
 }
 
-void take_write(const Json& entry, std::vector<AuditedWrite>& writes) {
+void take_write(const Json& entry, std::vector<AuditedWrite>& writes, AuditLog& log) {
   const std::string verb = text_at(entry, "/verb");
   if (verb != "create" && verb != "update" && verb != "patch") return;
   const std::string version = text_at(entry, "/responseObject/metadata/resourceVersion");
-  if (version.empty() || !succeeded(entry)) return;
+  const int status = status_of(entry);
+  if (status == 429) log.too_many.push_back(text_at(entry, "/user/username"));
+  if (version.empty() || status / 100 != 2) return;
   AuditedWrite write;
   write.resource_version = std::stoull(version);
   write.resource = text_at(entry, "/objectRef/resource");
@@ -82,7 +84,7 @@ AuditLog read_audit_log(const std::filesystem::path& path) {
     // A server that is killed may leave a line torn.
     const Json entry = Json::parse(line, nullptr, false);
     if (entry.is_discarded()) continue;
-    if (text_at(entry, "/stage") == "ResponseComplete") take_write(entry, writes);
+    if (text_at(entry, "/stage") == "ResponseComplete") take_write(entry, writes, log);
     const bool lists =
         text_at(entry, "/requestURI").find("sendInitialEvents=true") != std::string::npos;
     if (lists && text_at(entry, "/objectRef/resource") == "pods" &&

@@ -24,6 +24,8 @@ struct AuditLog {
   std::vector<AuditedWrite> writes;
   // Users that opened a watch of pods with its initial events; one entry for each time.
   std::vector<std::string> pod_lists;
+  // Users whose write was answered 429; one entry for each time.
+  std::vector<std::string> too_many;
 };
 
 AuditLog read_audit_log(const std::filesystem::path& path);

@@ -25,18 +25,18 @@ AuditedWrite spec(std::uint64_t version, const std::string& user, std::int64_t g
 }
 
 TEST(AuditLogTest, LeadersThatFollowEachOtherAreInOrder) {
-  const AuditLog log{{lease(1, "a"), spec(2, "a", 1), lease(3, "b"), spec(4, "b", 2)}, {}};
+  const AuditLog log{{lease(1, "a"), spec(2, "a", 1), lease(3, "b"), spec(4, "b", 2)}, {}, {}};
   EXPECT_THAT(writes_out_of_order(log, "controller"), IsEmpty());
 }
 
 TEST(AuditLogTest, AWriteOfADeposedLeaderIsLate) {
-  const AuditLog log{{lease(1, "a"), spec(2, "a", 1), lease(3, "b"), spec(4, "a", 2)}, {}};
+  const AuditLog log{{lease(1, "a"), spec(2, "a", 1), lease(3, "b"), spec(4, "a", 2)}, {}, {}};
   EXPECT_THAT(late_writes(log, "controller"), ElementsAre(HasSubstr("by a while b held")));
   EXPECT_THAT(writes_out_of_order(log, "controller"), IsEmpty());
 }
 
 TEST(AuditLogTest, AWriteOfADeposedLeaderAfterOneOfItsSuccessorIsOutOfOrder) {
-  const AuditLog log{{lease(1, "a"), lease(2, "b"), spec(3, "b", 1), spec(4, "a", 2)}, {}};
+  const AuditLog log{{lease(1, "a"), lease(2, "b"), spec(3, "b", 1), spec(4, "a", 2)}, {}, {}};
   EXPECT_THAT(writes_out_of_order(log, "controller"),
               ElementsAre(HasSubstr("node-a at resourceVersion 4")));
 }
@@ -44,6 +44,7 @@ TEST(AuditLogTest, AWriteOfADeposedLeaderAfterOneOfItsSuccessorIsOutOfOrder) {
 TEST(AuditLogTest, ALeaderThatComesBackIsInOrder) {
   const AuditLog log{{lease(1, "a"), spec(2, "a", 1), lease(3, "b"), spec(4, "b", 2), lease(5, "a"),
                       spec(6, "a", 3)},
+                     {},
                      {}};
   EXPECT_THAT(writes_out_of_order(log, "controller"), IsEmpty());
   EXPECT_THAT(late_writes(log, "controller"), IsEmpty());
@@ -52,24 +53,24 @@ TEST(AuditLogTest, ALeaderThatComesBackIsInOrder) {
 TEST(AuditLogTest, ALateWriteToAnotherObjectIsInOrder) {
   AuditedWrite other = spec(4, "a", 1);
   other.uid = "uid-of-another";
-  EXPECT_THAT(writes_out_of_order({{lease(1, "a"), lease(2, "b"), spec(3, "b", 1), other}, {}},
+  EXPECT_THAT(writes_out_of_order({{lease(1, "a"), lease(2, "b"), spec(3, "b", 1), other}, {}, {}},
                                   "controller"),
               IsEmpty());
 }
 
 TEST(AuditLogTest, AWriteWithoutAnyLeaseIsLate) {
-  EXPECT_THAT(late_writes({{spec(2, "a", 1)}, {}}, "controller"),
+  EXPECT_THAT(late_writes({{spec(2, "a", 1)}, {}, {}}, "controller"),
               ElementsAre(HasSubstr("node-a at resourceVersion 2")));
 }
 
 TEST(AuditLogTest, AGenerationThatGoesBackIsFoundButNotThatOfANewObject) {
   AuditedWrite again = spec(4, "a", 1);
   again.uid = "uid-of-another";
-  EXPECT_THAT(writes_out_of_order({{lease(1, "a"), spec(2, "a", 2), again}, {}}, "controller"),
+  EXPECT_THAT(writes_out_of_order({{lease(1, "a"), spec(2, "a", 2), again}, {}, {}}, "controller"),
               IsEmpty());
-  EXPECT_THAT(
-      writes_out_of_order({{lease(1, "a"), spec(2, "a", 2), spec(3, "a", 1)}, {}}, "controller"),
-      ElementsAre(HasSubstr("went back")));
+  EXPECT_THAT(writes_out_of_order({{lease(1, "a"), spec(2, "a", 2), spec(3, "a", 1)}, {}, {}},
+                                  "controller"),
+              ElementsAre(HasSubstr("went back")));
 }
 
 TEST(AuditLogTest, ReadsWhatWasWrittenAndSkipsNoOpsFailuresAndTornLines) {
@@ -91,8 +92,8 @@ TEST(AuditLogTest, ReadsWhatWasWrittenAndSkipsNoOpsFailuresAndTornLines) {
                                {"objectRef", {{"resource", "pods"}}}};
   const auto path = std::filesystem::temp_directory_path() / "loglink-audit-log-test";
   write_file(path, entry("12", "b", 200) + "\n" + entry("9", "a", 200) + "\n" +
-                       entry("9", "b", 200) + "\n" + entry("15", "a", 409) + "\n" + list.dump() +
-                       "\n{\"stage\":\"Respon");
+                       entry("9", "b", 200) + "\n" + entry("15", "a", 409) + "\n" +
+                       entry("", "d", 429) + "\n" + list.dump() + "\n{\"stage\":\"Respon");
   const AuditLog log = read_audit_log(path);
   std::filesystem::remove(path);
   ASSERT_EQ(log.writes.size(), 2U);
@@ -101,6 +102,7 @@ TEST(AuditLogTest, ReadsWhatWasWrittenAndSkipsNoOpsFailuresAndTornLines) {
   EXPECT_EQ(log.writes[0].generation, 3);
   EXPECT_EQ(log.writes[1].user, "b");
   EXPECT_THAT(log.pod_lists, ElementsAre("c"));
+  EXPECT_THAT(log.too_many, ElementsAre("d"));
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ namespace {
 
 // Of scripts/chaos: all programs under test.
 constexpr char kProgramsGroup[] = "loglink-chaos";
+constexpr char kSparedFlow[] = "loglink-chaos-leases";
+constexpr char kPods[] = "/api/v1/namespaces/default/pods";
 constexpr char kPriorityLevels[] =
     "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations";
 constexpr char kFlowSchemas[] = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas";
@@ -48,6 +50,26 @@ std::string kubeconfig_text(const std::string& server, const std::string& token)
          "}}\ncontexts:\n- {name: x, context: {cluster: c, user: u}}\ncurrent-context: x\n";
 }
 
+Json flow_schema(const char* name, const char* level, const char* group, const char* resource,
+                 int precedence) {
+  const Json everything = Json::array({"*"});
+  const Json subject = {{"kind", "Group"}, {"group", {{"name", kProgramsGroup}}}};
+  const Json resources = {{"verbs", everything},
+                          {"apiGroups", Json::array({group})},
+                          {"resources", Json::array({resource})},
+                          {"namespaces", everything},
+                          {"clusterScope", true}};
+  const Json rule = {{"subjects", Json::array({subject})},
+                     {"resourceRules", Json::array({resources})}};
+  const Json spec = {{"priorityLevelConfiguration", {{"name", level}}},
+                     {"matchingPrecedence", precedence},
+                     {"rules", Json::array({rule})}};
+  return {{"apiVersion", "flowcontrol.apiserver.k8s.io/v1"},
+          {"kind", "FlowSchema"},
+          {"metadata", {{"name", name}}},
+          {"spec", spec}};
+}
+
 }  // namespace
 
 ControlPlane::ControlPlane(std::filesystem::path directory)
@@ -62,7 +84,7 @@ int ControlPlane::port() const {
   return std::stoi(admin.substr(admin.find("127.0.0.1:") + 10));
 }
 
-std::string ControlPlane::next_kubeconfig(std::string& user, int port) {
+std::string ControlPlane::next_token(std::string* user) {
   std::ifstream tokens(directory_ / "tokens.csv");
   std::string line;
   for (int i = 0; i <= users_; ++i) {
@@ -71,7 +93,12 @@ std::string ControlPlane::next_kubeconfig(std::string& user, int port) {
   ++users_;
   // token,user,uid,"groups"
   const std::size_t comma = line.find(',');
-  user = line.substr(comma + 1, line.find(',', comma + 1) - comma - 1);
+  if (user != nullptr) *user = line.substr(comma + 1, line.find(',', comma + 1) - comma - 1);
+  return line.substr(0, comma);
+}
+
+std::string ControlPlane::next_kubeconfig(std::string& user, int port) {
+  const std::string token = next_token(&user);
   const std::string admin = read_file(kubeconfig());
   const std::size_t server = admin.find("server: ");
   std::string cluster = admin.substr(server, admin.find("}}", server) - server);
@@ -80,7 +107,7 @@ std::string ControlPlane::next_kubeconfig(std::string& user, int port) {
     cluster.replace(digits, cluster.find('"', digits) - digits, std::to_string(port));
   }
   const std::filesystem::path path = directory_ / (user + ".kubeconfig");
-  write_file(path, kubeconfig_text(cluster, line.substr(0, comma)));
+  write_file(path, kubeconfig_text(cluster, token));
   return path;
 }
 
@@ -124,10 +151,10 @@ void ControlPlane::forget_history() {
   ask("compaction", {{"revision", revision}, {"physical", true}});
 }
 
-void ControlPlane::limit_programs(int shares) {
-  stop_limiting_programs();
+void ControlPlane::limit_programs(bool spare_leases) {
   ApiClient api(kubeconfig());
-  const Json limited = {{"nominalConcurrencyShares", shares},
+  // Without a share one request at a time is let in still.
+  const Json limited = {{"nominalConcurrencyShares", 0},
                         {"lendablePercent", 0},
                         {"borrowingLimitPercent", 0},
                         {"limitResponse", {{"type", "Reject"}}}};
@@ -135,27 +162,27 @@ void ControlPlane::limit_programs(int shares) {
                                {"kind", "PriorityLevelConfiguration"},
                                {"metadata", {{"name", kProgramsGroup}}},
                                {"spec", {{"type", "Limited"}, {"limited", limited}}}});
-  const Json everything = Json::array({"*"});
-  const Json subject = {{"kind", "Group"}, {"group", {{"name", kProgramsGroup}}}};
-  const Json resources = {{"verbs", everything},
-                          {"apiGroups", everything},
-                          {"resources", everything},
-                          {"namespaces", everything},
-                          {"clusterScope", true}};
-  const Json rule = {{"subjects", Json::array({subject})},
-                     {"resourceRules", Json::array({resources})}};
-  const Json spec = {{"priorityLevelConfiguration", {{"name", kProgramsGroup}}},
-                     {"matchingPrecedence", 10},
-                     {"rules", Json::array({rule})}};
-  api.create(kFlowSchemas, {{"apiVersion", "flowcontrol.apiserver.k8s.io/v1"},
-                            {"kind", "FlowSchema"},
-                            {"metadata", {{"name", kProgramsGroup}}},
-                            {"spec", spec}});
+  api.create(kFlowSchemas, flow_schema(kProgramsGroup, kProgramsGroup, "*", "*", 20));
+  if (spare_leases) {
+    api.create(kFlowSchemas,
+               flow_schema(kSparedFlow, "exempt", "coordination.k8s.io", "leases", 10));
+  }
+  // A request has its turn for as long as its body takes to come.
+  const std::string request =
+      "sleep 3 | curl -s -o /dev/null --cacert '" + (directory_ / "pki/ca.crt").string() +
+      "' -H 'Authorization: Bearer " + next_token() +
+      "' -H 'Content-Type: application/json' -X POST -T - 'https://127.0.0.1:" +
+      std::to_string(port()) + kPods + "?dryRun=All'";
+  crowd_ = std::make_unique<Program>(
+      std::vector<std::string>{"/bin/sh", "-c", "while :; do (" + request + ") & sleep 0.2; done"},
+      directory_ / "crowd.log");
 }
 
 void ControlPlane::stop_limiting_programs() {
+  crowd_.reset();
   ApiClient api(kubeconfig());
   api.remove(std::string(kFlowSchemas) + "/" + kProgramsGroup);
+  api.remove(std::string(kFlowSchemas) + "/" + kSparedFlow);
   api.remove(std::string(kPriorityLevels) + "/" + kProgramsGroup);
 }
 

@@ -32,15 +32,19 @@ class ControlPlane {
   // told, and nothing older. Whoever resumes is answered 410, "too old resource version".
   void forget_history();
 
-  // With 0 shares each request of the programs is answered 429, with 1 those beyond a few at once.
-  // Replaces what was asked for before.
-  void limit_programs(int shares);
+  // The programs get one request at a time, and somebody of theirs takes that turn again and again
+  // with requests that never come to their end: almost all others are answered 429; those for
+  // leases only if they are not spared.
+  void limit_programs(bool spare_leases);
   void stop_limiting_programs();
 
  private:
+  std::string next_token(std::string* user = nullptr);
+
   std::filesystem::path directory_;
   std::vector<std::string> argv_;
   std::unique_ptr<Program> api_server_;  // once we have started it
+  std::unique_ptr<Program> crowd_;       // while the programs are limited
   int starts_ = 0;
   int users_ = 0;
 };
