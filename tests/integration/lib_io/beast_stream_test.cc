@@ -523,6 +523,81 @@ TEST_P(BeastStreamTest, SurvivesAThousandCancelsAtAnyMoment) {
   EXPECT_EQ(started, kStreams / 8 * 2);
 }
 
+// Opens the next stream where the last one ended, inside its callback, as a watch is resumed.
+class Reopener final : public StreamHandler {
+ public:
+  Reopener(StreamTransport& transport, StreamRequest request, int times)
+      : transport_(transport), request_(std::move(request)), left_(times) {}
+  void open() {
+    --left_;
+    id_ = transport_.open(request_, *this);
+  }
+  void on_head(const StreamHead& head) override { heads_ += head.status == 200 ? 1 : 0; }
+  void on_data(std::string_view bytes) override {
+    // Some are given up in the middle, the others wait for what the server does.
+    if (left_ % 5 != 0 || bytes.empty()) return;
+    transport_.cancel(id_);
+    again();
+  }
+  void on_end(std::optional<KubeError> error) override {
+    errors_ += error ? 1 : 0;
+    again();
+  }
+  [[nodiscard]] bool done() const { return done_; }
+  [[nodiscard]] int heads() const { return heads_; }
+  [[nodiscard]] int errors() const { return errors_; }
+
+ private:
+  void again() {
+    if (left_ > 0) {
+      open();
+    } else {
+      done_ = true;
+    }
+  }
+
+  StreamTransport& transport_;
+  const StreamRequest request_;
+  StreamId id_ = 0;
+  int left_;
+  int heads_ = 0;  // these two on the loop's thread, read when done
+  int errors_ = 0;
+  std::atomic<bool> done_{false};
+};
+
+// A server that resets and closes wherever it likes, and eight watches that come back each time.
+TEST_P(BeastStreamTest, ReopensAThousandWatchesThatAreCutAnywhere) {
+  ScriptedServer server(server_options(), [](ServerConnection& connection) {
+    const int kind = connection.number() % 6;
+    if (kind == 0) return connection.reset();
+    if (!connection.read_request() || kind == 1) return;
+    connection.write(kChunkedHead);
+    if (kind == 2) return connection.reset();
+    connection.write(chunk("more"));
+    if (kind == 3) return connection.reset();
+    if (kind == 4) connection.write("8\r\nhal");
+    if (kind == 5) connection.write(kLastChunk);
+  });
+  connect(access(server.port()));
+  constexpr int kWatches = 8;
+  constexpr int kTimes = 125;
+  std::list<Reopener> watches;
+  for (int i = 0; i < kWatches; ++i) watches.emplace_back(*transport_, watch(), kTimes);
+  thread_.call([&] {
+    for (Reopener& each : watches) each.open();
+  });
+  const bool all_done = eventually([&] {
+    return std::all_of(watches.begin(), watches.end(),
+                       [](const auto& each) { return each.done(); });
+  });
+  thread_.call([this] { transport_.reset(); });
+  EXPECT_TRUE(all_done);
+  for (const Reopener& each : watches) {
+    EXPECT_GT(each.heads(), 0);
+    EXPECT_GT(each.errors(), 0);
+  }
+}
+
 // --- TLS only -----------------------------------------------------------------------------------
 
 class BeastStreamTlsTest : public BeastStreamTest {};
