@@ -19,6 +19,9 @@ add_blob() {
 
 blob_size() { stat -c %s "$1/blobs/sha256/${2#sha256:}"; }
 
+# gzip's level; images for a test need not be small.
+level=9
+
 # write_image <rootfs> <name> <tag> <archive> <time>: the image's settings (OCI "config") on stdin. Prints
 # "<digest> <bytes to pull>".
 write_image() {
@@ -29,7 +32,7 @@ write_image() {
   created=$(date -u -d "@$time" +%Y-%m-%dT%H:%M:%SZ)
   pack "$rootfs" "$layout/layer" "$time"
   difference=sha256:$(sha256sum <"$layout/layer" | cut -d' ' -f1)
-  gzip -n -9 "$layout/layer"
+  gzip -n "-$level" "$layout/layer"
   layer=$(add_blob "$layout" "$layout/layer.gz")
 
   jq -Sc --arg created "$created" --arg architecture "$architecture" --arg difference "$difference" '
