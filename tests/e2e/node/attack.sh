@@ -11,7 +11,13 @@ in_pod() { kubectl -n shop exec "$@"; }
 prepare_attack() {
   # shellcheck disable=SC2016  # the pod's shell expands it
   in_pod attacker -- /bin/sh -c 'mkdir /logs/sub /logs/etc
-    for name in app.log absolute.log sub/token etc/passwd neighbour.log; do echo harmless >/logs/$name; done'
+    for name in app.log absolute.log sub/token etc/passwd neighbour.log; do echo "harmless $name" >/logs/$name; done'
+}
+
+# From the log's place: up to the pods' directory, which is the same through the safe root and on the node.
+start_flipping() {  # start_flipping VICTIM'S-UID
+  in_pod attacker -- /bin/sh -c "/bin/probe flip /logs app.log=$token absolute.log=/etc/passwd sub=${token%/*} etc=/etc \
+    neighbour.log=../../../../$1/volumes/kubernetes.io~empty-dir/logs/app.log >/logs/flips 2>&1 &"
 }
 
 # count_of WORD OUTPUT
@@ -41,9 +47,7 @@ part_attack() {
   for name in $(links_of attacker); do through+=("$links/$name"); done
   for name in "${attack_names[@]}"; do raw+=("/var/lib/kubelet/pods/$uid/volumes/kubernetes.io~empty-dir/logs/$name"); done
 
-  # From the log's place: up to the pods' directory, which is the same through the safe root and on the node.
-  in_pod attacker -- /bin/sh -c "/bin/probe flip /logs app.log=$token absolute.log=/etc/passwd sub=${token%/*} etc=/etc \
-    neighbour.log=../../../../$victim/volumes/kubernetes.io~empty-dir/logs/app.log >/logs/flips 2>&1 &"
+  start_flipping "$victim"
   output=$(in_pod reader -- /bin/probe read 20 "${through[@]}")
   expect 'in a pod: what is opened through the links is never a secret' leaks_nothing "$output"
   measured "through the links, in a pod: $output"

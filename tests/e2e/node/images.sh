@@ -1,9 +1,9 @@
-# shellcheck shell=bash disable=SC2154  # variables are shared between these files
+# shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between these files
 # The images of the node test, made from Debian packages of this machine's release: no registry is needed.
 
 # archive <rootfs> <name> <entrypoint...>: to $images/NAME.tar
 archive() {
-  local rootfs=$1 name=$2
+  local rootfs=$1 name=$2 level=1
   shift 2
   printf '%s\n' "$@" | jq -nRc '{Entrypoint: [inputs], WorkingDir: "/", Env: ["PATH=/bin:/sbin:/usr/bin:/usr/sbin"]}' |
     write_image "$rootfs" "$name" 1 "$images/$name.tar" 0 >/dev/null
@@ -39,4 +39,12 @@ make_collector_image() {
   printf 'root:x:0:0:root:/:/\n' >"$rootfs/etc/passwd"
   printf 'root:x:0:\n' >"$rootfs/etc/group"
   archive "$rootfs" loglink-test-rsyslog /usr/sbin/rsyslogd -n -i NONE -f /config/rsyslog.conf
+}
+
+# Another collector, linked statically.
+make_opentelemetry_image() {
+  local rootfs=$work/opentelemetry
+  mkdir -p "$rootfs"/{etc,tmp,usr/bin}
+  cp "$bin/otelcol" "$rootfs/usr/bin/"
+  archive "$rootfs" loglink-test-opentelemetry /usr/bin/otelcol
 }

@@ -35,7 +35,7 @@ part_install() {
   expect 'the pod is told: Linked' within 20 annotation_is first status Linked
   expect 'and one link' within 20 annotation_is first links 1
   measured "helm install to the pod's answer: $(since "$installed") s"
-  expect 'both programs are rolled out' kubectl -n loglink-system rollout status --timeout 60s \
+  expect 'both programs are rolled out' kubectl -n loglink-system rollout status --timeout "$((60 * patience))s" \
     deployment/loglink-controller daemonset/loglink-agent
   expect "the agent says that it is ready" within 30 agent_says_ready
   expect 'kubectl get nls shows the node' within 10 table_shows_the_node

@@ -51,6 +51,7 @@ TABLE
 
 # status_of PID: uid and privileges of a process, on one line.
 status_of() { awk '/^(Uid|Cap|NoNewPrivs|Seccomp:)/ {printf "%s%s ", $1, $2}' "/proc/$1/status"; }
+resident() { awk '/^VmRSS/ {printf "%.1f", $2 / 1000}' "/proc/$1/status"; }
 has_status() { [[ $(status_of "$1") == "$2" ]] || { status_of "$1"; return 1; }; }
 cannot_write_its_root() { ! touch "/proc/$1/root/new" 2>/dev/null && ! touch "/proc/$1/root/usr/bin/new" 2>/dev/null; }
 has_no_shell() {
@@ -97,6 +98,7 @@ part_permissions() {
   controller=$(pid_of loglink-system app.kubernetes.io/component=controller controller)
   measured "agent: $(status_of "$agent")"
   measured "controller: $(status_of "$controller")"
+  measured "resident memory: agent $(resident "$agent") MB, controller $(resident "$controller") MB"
   expect 'agent: root, but without any capability, and it can get none' has_status "$agent" \
     "Uid:0 CapInh:$none CapPrm:$none CapEff:$none CapBnd:$none CapAmb:$none NoNewPrivs:1 Seccomp:2 "
   expect 'controller: no root, without any capability, and it can get none' has_status "$controller" \

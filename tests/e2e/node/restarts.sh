@@ -6,7 +6,7 @@ identities() { find "$links" -maxdepth 1 -name 'load-*' -printf '%f %i %C@\n' | 
 same_links() { local after; after=$(identities); [[ $after == "$1" ]] || { diff <(echo "$1") <(echo "$after"); return 1; }; }
 linked_count_is() { [[ $(find "$links" -maxdepth 1 -name "$1_shop_app-app.log" | wc -l) == "$2" ]]; }
 
-restart() { kubectl -n loglink-system rollout restart "$1" && kubectl -n loglink-system rollout status --timeout 80s "$1"; }
+restart() { kubectl -n loglink-system rollout restart "$1" && kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" "$1"; }
 kill_agent() { kill -9 "$(pid_of loglink-system app.kubernetes.io/component=agent agent)"; }
 agents_ready() { pods_are_ready loglink-system app.kubernetes.io/component=agent; }
 one_mount_each() {
@@ -41,6 +41,6 @@ part_restarts() {
 }
 restart_both() {
   kubectl -n loglink-system rollout restart daemonset/loglink-agent deployment/loglink-controller &&
-    kubectl -n loglink-system rollout status --timeout 80s daemonset/loglink-agent &&
-    kubectl -n loglink-system rollout status --timeout 80s deployment/loglink-controller
+    kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" daemonset/loglink-agent &&
+    kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" deployment/loglink-controller
 }

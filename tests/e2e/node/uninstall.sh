@@ -17,7 +17,7 @@ part_uninstall() {
   expect 'two pods are linked' within 60 has_links last-1 last-1_shop_app-app.log
   expect 'two pods are linked: the other one' within 60 has_links last-2 last-2_shop_app-app.log
   started=$(now)
-  expect 'helm uninstalls' helm uninstall loglink --namespace loglink-system --timeout 80s
+  expect 'helm uninstalls' helm uninstall loglink --namespace loglink-system --timeout "$((80 * patience))s"
   measured "helm uninstall: $(since "$started") s"
   expect 'no link is left' no_links_at_all
   expect 'the NodeLinkSets are empty' sets_are_empty
