@@ -28,6 +28,9 @@ using std::chrono::steady_clock;
 using ::testing::IsEmpty;
 
 constexpr seconds kConvergence{20};
+// How long the server asks at most to be left alone: its Retry-After grows while it refuses, and is
+// obeyed after it has ceased to.
+constexpr seconds kRetryAfterMax{32};
 // A watch that carries nothing is given up after 90 s.
 constexpr seconds kIdleWatch{90};
 constexpr seconds kStaysRight{3};
@@ -189,7 +192,7 @@ class Chaos : public ::testing::Test {
       proxy->cut_all();
     }
     control_plane().stop_limiting_programs();
-    expect_converged();
+    expect_converged(kRetryAfterMax + kConvergence);
     int watches = 0;
     for (const Candidate& candidate : candidates) {
       for (const char* resource : {"pods", "nodelinksets"}) {
