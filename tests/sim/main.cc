@@ -25,7 +25,7 @@ namespace {
 
 struct Options {
   std::uint64_t first = 1;
-  std::uint64_t schedules = 2000;
+  std::uint64_t schedules = 10'000;
   std::uint64_t jobs = 1;
   int steps = 200;
   std::uint64_t most_told = 50;  // failures that are described by each process
