@@ -10,7 +10,8 @@ document() {  # document TRANSCRIPT SECONDS > PAGE
 
 What one run of \`scripts/e2e\` did and measured. Made by \`scripts/e2e --document\`, which installs the chart with Helm on a
 node of its own, with the images of \`scripts/build-images\`. Times are those of a test machine that may have had other work,
-and are no benchmark.
+and are no benchmark. The gate is the volume that holds a collector back until the links are there, see
+[collectors](collectors/README.md#what-the-collectors-pod-needs); the linger was set to 10 s.
 
 | | |
 |---|---|
@@ -29,6 +30,7 @@ END
   awk '
     function flush_part(  i) {
       if (name == "") return
+      sub(/^opentelemetry/, "OpenTelemetry", name)
       printf "\n## %s%s\n\n", toupper(substr(name, 1, 1)), substr(name, 2)
       for (i = 1; i <= measures; i++) print measure[i]
       if (measures && checks) print ""
@@ -37,6 +39,7 @@ END
       if (checks) print "```"
       measures = checks = 0
     }
+    {sub(/ +$/, "")}
     /^==> / {flush_part(); name = substr($0, 5); next}
     /^measured: / {measure[++measures] = "- " substr($0, 11); after = 1; next}
     /^    / && after {measure[measures] = measure[measures] "\n" $0; next}

@@ -1,8 +1,9 @@
 // What the pods of the node test run; linked statically, because their images have no libraries.
-//   probe pause                             waits for SIGTERM and reaps orphans
-//   probe flip DIRECTORY NAME=TARGET...     swaps each NAME for a symlink to TARGET and back, for ever
-//   probe read SECONDS PATH...              opens the paths again and again and counts what it was
-//                                           led to; all that it may see begins with "harmless"
+//   probe pause                     waits for SIGTERM and reaps orphans
+//   probe flip DIRECTORY NAME=TARGET...
+//                                   swaps each NAME for a symlink to TARGET and back, for ever
+//   probe read SECONDS PATH...      opens the paths again and again and counts what it was led to;
+//                                   all that it may see begins with "harmless"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2317  # variables are shared between these files; "expect" calls functions
-# Agent and controllers are restarted while pods write and come and go: no link is touched, no line is lost or repeated.
+# Agent and controllers are restarted and upgraded while pods write and come and go: no link is touched, no line is lost
+# or repeated.
 
 # What a link is: its name, inode and time of making. A link that was made again differs.
 identities() { find "$links" -maxdepth 1 -name 'load-*' -printf '%f %i %C@\n' | sort; }
@@ -18,7 +19,7 @@ one_mount_each() {
 part_restarts() {
   local number before started
   expect 'rsyslog runs' start_collector
-  for number in 1 2 3 4; do writer_pod "load-$number" 2500 0.01 >/dev/null; done
+  for number in 1 2 3 4; do writer_pod "load-$number" 4000 0.01 >/dev/null; done
   expect 'four pods under load are linked' within 60 linked_count_is 'load-?' 4
   before=$(identities)
   started=$(now)
@@ -26,7 +27,8 @@ part_restarts() {
   writer_pod between-1 200 0.01 >/dev/null
   expect 'the controllers are rolled out anew' restart deployment/loglink-controller
   writer_pod between-2 200 0.01 >/dev/null
-  expect 'both at once' restart_both
+  expect 'helm upgrades both at once' upgrade
+  expect 'helm rolls back' roll_back
   expect 'and the agent once more, by kill -9' kill_agent
   expect 'it comes back' within 60 agents_ready
   measured "all restarts: $(since "$started") s"
@@ -34,13 +36,19 @@ part_restarts() {
   expect 'no safe root was stacked' one_mount_each
   for number in 1 2; do expect "a pod that came meanwhile is linked: between-$number" within 60 linked_count_is "between-$number" 1; done
   for number in 1 2 3 4; do
-    expect "load-$number: each of its 2500 lines was collected once" within 120 each_line_once "load-$number" 2500
+    expect "load-$number: each of its 4000 lines was collected once" within 120 each_line_once "load-$number" 4000
   done
   for number in 1 2; do expect "between-$number: each of its 200 lines once" within 60 each_line_once "between-$number" 200; done
   kubectl -n shop delete pods --all --wait=false >/dev/null
 }
-restart_both() {
-  kubectl -n loglink-system rollout restart daemonset/loglink-agent deployment/loglink-controller &&
-    kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" daemonset/loglink-agent &&
+both_are_rolled_out() {
+  kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" daemonset/loglink-agent &&
     kubectl -n loglink-system rollout status --timeout "$((80 * patience))s" deployment/loglink-controller
 }
+# As docs/operations/upgrade.md says; a changed value changes the pods of both programs.
+upgrade() {
+  kubectl apply --server-side -f "$repository/charts/loglink/crds" &&
+    helm upgrade loglink "$repository/charts/loglink" --namespace loglink-system --reset-then-reuse-values \
+      --set config.logLevel=debug && both_are_rolled_out
+}
+roll_back() { helm rollback loglink --namespace loglink-system && both_are_rolled_out; }
