@@ -162,7 +162,10 @@ Expected<void> apply_once(const AgentConfig& config, const ApplyOptions& options
   if (!options.dry_run) {
     agent.flush(clock.now());
     if (!files->flush_state(kPassAtMost) || !files->state_trouble().empty()) {
-      return fail(ErrorCode::kIo, "the inode memory cannot be written: " + files->state_trouble());
+      const std::string trouble = "the inode memory cannot be written: " + files->state_trouble();
+      if (!is_last) return fail(ErrorCode::kIo, trouble);
+      // The links are there, and collectors and the agent itself wait for this to end.
+      out << trouble << "\n";
     }
   }
   if (!agent.ready()) return fail(ErrorCode::kFailedPrecondition, not_ready(agent, clock));

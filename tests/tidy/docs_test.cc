@@ -155,7 +155,7 @@ TEST(Docs, DashboardAndAlertsUseMetricsAndLabelsThatExist) {
   const std::string reference = read_text("docs/reference/metrics.md");
   const std::set<std::string> metrics = matches(reference, R"(\n\| `(loglink_[a-z_]+))");
   // Of the scrape (charts/loglink/templates/monitoring.yaml) and of histograms.
-  std::set<std::string> labels = {"pod", "node", "component", "le"};
+  std::set<std::string> labels = {"pod", "node", "component", "job", "le"};
   for (const std::string& row : matches(reference, R"(\n\| `loglink_[a-z_]+` \|([^|]*)\|)")) {
     labels.merge(matches(row, "`([a-z]+)`"));
   }

@@ -66,9 +66,12 @@ roots_are_safe() {
   options=$(awk '$5 ~ "^/run/loglink/roots/" {print $6}' "/proc/$1/mountinfo")
   [[ $(wc -l <<<"$options") == 2 ]] || { echo "$options"; return 1; }
   while IFS= read -r options; do
-    [[ ,$options, == *,ro,* && ,$options, == *,nosymfollow,* && ,$options, == *,nodev,* && ,$options, == *,nosuid,* ]] ||
+    [[ ,$options, == *,ro,* && ,$options, == *,nosymfollow,* && ,$options, == *,nodev,* && ,$options, == *,nosuid,* && ,$options, == *,noexec,* ]] ||
       { echo "$options"; return 1; }
   done <<<"$options"
+  # Their own directory too, or whoever sees it could put another in a root's place.
+  options=$(awk '$5 == "/run/loglink/roots" {print $6 "," $NF}' "/proc/$1/mountinfo")
+  [[ ,$options, == *,ro,* ]] || { echo "/run/loglink/roots: $options"; return 1; }
 }
 
 # as_program PID COMMAND...: kubectl with the token that this process has.

@@ -48,6 +48,12 @@ tell() {
     END {printf "%d of %d lines, %d repeated", count, wanted, again}' "$1"
 }
 no_line_is_lost() { [[ $(lines_of "$1" | sort -u | wc -l) == "$2" ]] || { tell "$collected" "$1" "$2"; return 1; }; }
+links_are_older_than_the_gate() {
+  local late
+  late=$(find "$links" -maxdepth 1 -name 'reboot-*' -newer /run/loglink/roots/.ready)
+  [[ -z $late ]] || { echo "made after the gate was opened: $late"; return 1; }
+}
+
 bring_up() {
   local started
   started=$(now)
@@ -58,7 +64,8 @@ bring_up() {
   expect 'the pods run again' within 90 reboot_pods_run
   expect 'rsyslog runs again' within 90 pods_are_ready logging app=rsyslog
   expect 'and the agent' within 90 agents_ready
-  expect 'rsyslog was held back until the links were there' rsyslog_started_after_the_gate
+  expect 'rsyslog was held back until the gate was opened' rsyslog_started_after_the_gate
+  expect 'and the links were there before that' links_are_older_than_the_gate
 }
 
 # keep_agent_away yes|no: by a node selector that no node has.

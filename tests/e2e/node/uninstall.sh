@@ -2,8 +2,9 @@
 # helm uninstall takes all links away, and leaves the pods alone.
 
 nothing_installed() {
-  local left
-  left=$(kubectl get deployment,daemonset,clusterrole,clusterrolebinding,validatingadmissionpolicy -A -o name | grep loglink) || return 0
+  local all left
+  all=$(kubectl get deployment,daemonset,job,poddisruptionbudget,configmap,secret,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding -A -o name) || return 1
+  left=$(grep loglink <<<"$all") || return 0
   echo "$left"
   return 1
 }

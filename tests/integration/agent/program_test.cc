@@ -201,6 +201,15 @@ TEST_F(ProgramTest, FollowsTheApiServerAndKeepsLinksAcrossItsOwnEndAndTheServers
   write_text(logs() / "c.log", "x");
   EXPECT_EQ(run({"apply", "--last"}), 0) << last_->errors();
   EXPECT_TRUE(is_linked("c.log"));
+  // Collectors and the agent itself wait for it: a disk that takes no state must not hold them up.
+  const fs::path memory = base_ / "state" / std::string(names::kInodesFile);
+  fs::remove(memory);
+  fs::create_directory(memory);
+  write_text(logs() / "e.log", "x");
+  EXPECT_EQ(run({"apply", "--last"}), 0) << last_->errors();
+  EXPECT_THAT(last_->output(), HasSubstr("the inode memory cannot be written"));
+  EXPECT_TRUE(is_linked("e.log"));
+  fs::remove(memory);
   agent = start({"run", "--kubeconfig", (base_ / "kubeconfig").string()});
   write_text(logs() / "d.log", "x");
   EXPECT_TRUE(wait_until([&] { return is_linked("d.log"); })) << agent->errors();
