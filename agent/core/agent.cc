@@ -262,11 +262,7 @@ void Agent::relist_links(const Now& now) {
     const bool as_it_was = now_there != nullptr && *now_there == entry;
     if (!as_it_was && is_own(entry)) ++lost;
   }
-  if (lost > 0) {
-    counters_.links_lost += lost;
-    note(LogNote::Level::kWarning, "links were taken away by somebody else, making them again",
-         {{"links", std::to_string(lost)}});
-  }
+  count_lost(lost);
   links_ = std::move(fresh);
   links_known_ = true;
   plan_wanted_ = true;
@@ -292,18 +288,25 @@ bool Agent::is_own(const LinkEntry& entry) const {
   return entry.is_link && has_link_name_form(entry.name) && spelling_.parse(entry.target);
 }
 
+void Agent::count_lost(std::uint64_t links) {
+  if (links == 0) return;
+  counters_.links_lost += links;
+  note(LogNote::Level::kWarning, "links were taken away by somebody else, making them again",
+       {{"links", std::to_string(links)}});
+}
+
 void Agent::reread_link(const std::string& name) {
   FileExpected<LinkEntry> entry = port_.read_link(name);
   const LinkEntry* const known = links_.find(name);
   const bool was_own = known != nullptr && is_own(*known);
   if (entry) {
     if (known != nullptr && *known == *entry) return;
-    if (was_own) ++counters_.links_lost;
+    if (was_own) count_lost(1);
     links_.set(std::move(*entry));
     plan_wanted_ = true;
   } else if (entry.error().kind == FileErrorKind::kNotFound) {
     if (known == nullptr) return;
-    if (was_own) ++counters_.links_lost;
+    if (was_own) count_lost(1);
     links_.erase(name);
     plan_wanted_ = true;
   } else {

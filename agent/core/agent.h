@@ -131,6 +131,7 @@ class Agent {
   void relist_links(const Now& now);
   void begin_own_changes();
   void end_own_changes();
+  void count_lost(std::uint64_t links);  // that somebody else has taken away
   void reread_link(const std::string& name);
   [[nodiscard]] bool is_own(const LinkEntry& entry) const;
   void run_rescan(const Now& now);

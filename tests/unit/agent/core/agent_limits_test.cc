@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/unit/agent/core/agent_world.h"
 
 namespace loglink {
@@ -97,18 +100,28 @@ TEST_F(AgentLimitsTest, LinksThatAStrangerTakesAwayAreCountedAndOurOwnRemovalsAr
   write("a.log");
   write("b.log");
   desire_web();
+  const auto warnings = [&] {
+    const std::vector<LogNote> notes = world.agent().take_notes();
+    return std::count_if(notes.begin(), notes.end(), [](const LogNote& note) {
+      return note.message.starts_with("links were taken away by somebody else");
+    });
+  };
+  EXPECT_EQ(warnings(), 0);
   world.files.remove_entry(a_link);
   world.settle();
   EXPECT_EQ(world.agent().counters().links_lost, 1U);
+  EXPECT_EQ(warnings(), 1) << "told by a notice";
   world.files.remove_entry(a_link);
   world.files.lose_notices();
   world.pass(40s);
   EXPECT_EQ(world.agent().counters().links_lost, 2U);
+  EXPECT_EQ(warnings(), 1) << "found by a rescan";
   EXPECT_EQ(world.link_names().count(a_link), 1U);
   world.desire({withdrawn(empty_dir_source("web-0"), world.now.wall)});
   world.pass(10min);
   EXPECT_THAT(world.link_names(), IsEmpty());
   EXPECT_EQ(world.agent().counters().links_lost, 2U);
+  EXPECT_EQ(warnings(), 0);
 }
 
 TEST_F(AgentLimitsTest, AnAnswerAboutTheOldSetClaimsNoLinkThatHasGoneMeanwhile) {
