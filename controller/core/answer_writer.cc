@@ -20,6 +20,9 @@ constexpr int kNodesPerStep = 64;
 constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
 constexpr Duration kAgentSilence = std::chrono::seconds(60);
+// Most agents answer within a second. Until then Pending, on a pod that has no answer yet, would be
+// a second write for each pod, and the server would make it at the same time as the one that links.
+constexpr Duration kSilenceMax = std::chrono::seconds(1);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 // At most 8 s, and half as much again, where another try may do; at most 256 s where it is refused.
 constexpr int kRetryDoublings = 3;
@@ -183,6 +186,12 @@ void AnswerWriter::compare_pod(const std::string& node_name, const NodeState& no
     state->wanted_reason = wanted.reason;
   }
   const PodAnswers there = present(pod, *state);
+  const bool can_wait = !there.status && state->wanted.status == to_string(StatusWord::kPending);
+  if (!can_wait) {
+    state->silent_since.reset();
+  } else if (!state->silent_since) {
+    state->silent_since = now.monotonic;
+  }
   if (state->wanted == there || state->in_flight || state->refused_until_change) {
     patches_.remove(key);
     return;
@@ -191,6 +200,7 @@ void AnswerWriter::compare_pod(const std::string& node_name, const NodeState& no
   if (only_count_differs(state->wanted, there) && state->count_written) {
     due = std::max(due, *state->count_written + kCountInterval);
   }
+  if (state->silent_since) due = std::max(due, *state->silent_since + kSilenceMax);
   patches_.add(key, std::max(due, now.monotonic));
 }
 

@@ -99,6 +99,7 @@ struct PodState {
   // written (a new leader), which takes the agent's entry as it is.
   std::int64_t sources_since_generation = 0;
   std::optional<MonotonicTime> waiting_since;  // for the agent's answer
+  std::optional<MonotonicTime> silent_since;   // it has no answer yet, and would be Pending
 
   std::string event_name;  // the last Event about the pod
   int event_count = 0;

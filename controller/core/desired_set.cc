@@ -120,12 +120,14 @@ bool is_absurd(WallTime remove_after, const ControllerConfig& config, WallTime n
   return remove_after > now + std::max(config.linger, config.policy_linger) + kClockSlack;
 }
 
-// The source as withdrawn; times in the API have whole seconds, and none is ever early.
+// The source as withdrawn; times in the API have whole seconds, and none is ever early. Without a
+// linger nothing is waited for, not even the rest of a second.
 Source withdraw(Source source, const PodsById& pods, const ControllerConfig& config, WallTime now) {
   if (source.withdrawn() && !is_absurd(*source.remove_after, config, now)) return source;
   const bool by_configuration = is_withdrawn_by_configuration(source, pods, config);
   const Duration stay = by_configuration ? config.policy_linger : config.linger;
-  source.remove_after = std::chrono::ceil<std::chrono::seconds>(now + stay);
+  source.remove_after = stay > Duration(0) ? std::chrono::ceil<std::chrono::seconds>(now + stay)
+                                           : std::chrono::floor<std::chrono::seconds>(now);
   return source;
 }
 

@@ -85,6 +85,7 @@ class ControllerLoop::Listener final : public ListWatchListener<T> {
     std::vector<T> values;
     values.reserve(objects.size());
     for (Decoded<T>& object : objects) values.push_back(std::move(*object.value));
+    objects = {};
     const Now now = loop_.ports_.clock.now();
     if constexpr (std::is_same_v<T, PodView>) {
       loop_.controller_.pods_replaced(std::move(values), now);

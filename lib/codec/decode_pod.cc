@@ -113,6 +113,7 @@ PodView read_pod_template(const JsonReader& pod_template) {
   spec.each("volumes", [&](const JsonReader& volume) {
     if (budget.take()) pod.volumes.push_back(read_volume(volume));
   });
+  drop_unread_variables(pod, budget);
   return pod;
 }
 

@@ -284,6 +284,7 @@ PodView read_protobuf_pod(std::string_view object) {
         break;
     }
   });
+  drop_unread_variables(pod, budget);
   return pod;
 }
 

@@ -47,10 +47,26 @@ class PartBudget {
     ++taken_;
     return true;
   }
+  [[nodiscard]] bool is_exceeded() const { return taken_ > limits::kPodParts; }
 
  private:
   std::size_t taken_ = 0;
 };
+
+// Variables serve to expand a subPathExpr, which few containers have. A large cluster's first list
+// is held whole, so that what nobody reads is most of its memory. A pod beyond the bound keeps what
+// shows that it is.
+inline void drop_unread_variables(PodView& pod, const PartBudget& budget) {
+  if (budget.is_exceeded()) return;
+  for (ContainerView& container : pod.containers) {
+    const bool is_expanded =
+        std::any_of(container.mounts.begin(), container.mounts.end(),
+                    [](const VolumeMount& mount) { return !mount.sub_path_expr.empty(); });
+    if (is_expanded) continue;
+    container.env = {};
+    container.has_env_from = false;
+  }
+}
 
 inline std::optional<WatchEventType> event_type(std::string_view word) {
   if (word == "ADDED") return WatchEventType::kAdded;

@@ -97,11 +97,12 @@ class ListWatch final : public WatchDriver {
     known_.clear();
     std::vector<Decoded<T>> objects;
     objects.reserve(collected_.size());
-    for (auto& [key, object] : collected_) {
+    // Freed one by one: the first list of a large cluster is the most that we ever hold.
+    for (auto next = collected_.begin(); next != collected_.end(); next = collected_.erase(next)) {
+      auto& [key, object] = *next;
       known_.emplace_hint(known_.end(), key, Version{object.uid, object.resource_version});
       objects.push_back(std::move(object));
     }
-    collected_.clear();
     listener_.on_replaced(std::move(objects), resource_version);
   }
 

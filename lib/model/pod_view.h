@@ -57,6 +57,7 @@ struct VolumeMount {
 struct ContainerView {
   std::string name;
   ContainerKind kind = ContainerKind::kContainer;
+  // Both are kept only where a mount has a sub_path_expr that may name a variable.
   bool has_env_from = false;
   std::vector<EnvironmentVariable> env;  // in spec order
   std::vector<VolumeMount> mounts;       // in spec order

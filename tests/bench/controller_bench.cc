@@ -132,8 +132,13 @@ void sync_section() {
     cluster.fill(std::stoi(count));
     // The server's cache has them all when a first client has seen them.
     contenders.front().run();
-    const auto results = run_rounds(contenders, number_of("LOGLINK_BENCH_ROUNDS", 7));
-    print_results(count + " pods, kube-apiserver", contenders, results);
+    std::vector<Contender> all = contenders;
+    // What a client of metadata only would have to fetch, before it does anything with it.
+    all.push_back(contender("curl, metadata only", cluster.curl_metadata_watch_list(), kCurlEnd));
+    all.push_back(contender("curl, and a GET of each annotated pod",
+                            cluster.curl_gets_of_annotated(), RealCluster::kCurlGetsEnd));
+    const auto results = run_rounds(all, number_of("LOGLINK_BENCH_ROUNDS", 7));
+    print_results(count + " pods, kube-apiserver", all, results);
   }
 }
 

@@ -22,6 +22,9 @@ constexpr int kAnnotatedOriginal = 0;
 constexpr int kPlainOriginal = 1;
 // etcd takes 128 operations and 1.5 MiB in one transaction.
 constexpr int kPutsAtOnce = 64;
+constexpr char kWatchList[] =
+    "/api/v1/pods?watch=true&sendInitialEvents=true&allowWatchBookmarks=true"
+    "&resourceVersionMatch=NotOlderThan";
 
 std::string text_of(const std::string& path) {
   std::ostringstream text;
@@ -115,16 +118,38 @@ RealCluster::RealCluster(const std::string& directory)
                  {"renewTime", "2026-10-14T09:12:44.000000Z"}}}});
 }
 
-std::vector<std::string> RealCluster::curl_watch_list(const std::string& query) const {
+std::vector<std::string> RealCluster::curl(const std::string& accept) const {
   const std::string pki = directory_ + "/pki/";
   return {"curl", "-sS", "-N",
           // For the user agent "curl" the server writes JSON for people.
           "-A", "floor/1", "--cacert", pki + "ca.crt", "--cert", pki + "admin.crt", "--key",
-          pki + "admin.key", "-H", "Accept: application/vnd.kubernetes.protobuf;stream=watch",
-          server_ +
-              "/api/v1/pods?watch=true&sendInitialEvents=true&allowWatchBookmarks=true"
-              "&resourceVersionMatch=NotOlderThan" +
-              query};
+          pki + "admin.key", "-H", "Accept: application/vnd.kubernetes.protobuf" + accept};
+}
+
+std::vector<std::string> RealCluster::curl_watch_list(const std::string& query) const {
+  std::vector<std::string> argv = curl(";stream=watch");
+  argv.push_back(server_ + kWatchList + query);
+  return argv;
+}
+
+std::vector<std::string> RealCluster::curl_metadata_watch_list() const {
+  std::vector<std::string> argv = curl(";as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  argv.push_back(server_ + kWatchList);
+  return argv;
+}
+
+std::vector<std::string> RealCluster::curl_gets_of_annotated() const {
+  const std::string list = directory_ + "/annotated.curl";
+  std::ofstream file(list);
+  for (int serial = 0; serial < pods_; ++serial) {
+    if (is_annotated(serial)) {
+      file << "url = \"" << server_ << pod_path(serial) << "\"\noutput = \"/dev/null\"\n";
+    }
+  }
+  file << "url = \"" << server_ << "/healthz\"\n";
+  std::vector<std::string> argv = curl("");
+  argv.insert(argv.end(), {"-K", list});
+  return argv;
 }
 
 std::string RealCluster::make_pod(int serial) {

@@ -49,6 +49,55 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "loglink.fullname" . }
 {{- concat (list (dict "name" "kubelet-pods" "path" .Values.config.kubeletPodsDir)) .Values.config.roots | toJson -}}
 {{- end -}}
 
+{{- /* "yes" where one of two directories is the other one, or contains it. */ -}}
+{{- define "loglink.overlap" -}}
+{{- if or (hasPrefix (printf "%s/" .a) (printf "%s/" .b)) (hasPrefix (printf "%s/" .b) (printf "%s/" .a)) }}yes{{ end -}}
+{{- end -}}
+
+{{- /*
+What would be seen only in the log of a pod that does not start, or not at all: directories that a tenant or a reboot
+takes away from us, and a second release, which would fight the first for NodeLinkSets and links. `helm template` knows
+of no other release.
+*/ -}}
+{{- define "loglink.check" -}}
+{{- $run := "/run/loglink/roots" -}}
+{{- $ours := list (dict "key" "config.linkDir" "path" .Values.config.linkDir) (dict "key" "agent.stateDir" "path" .Values.agent.stateDir) -}}
+{{- range $ours -}}
+  {{- if include "loglink.overlap" (dict "a" .path "b" $run) -}}
+    {{- fail (printf "%s: %s and %s, where the safe roots are, must not contain each other" .key .path $run) -}}
+  {{- end -}}
+{{- end -}}
+{{- $link := .Values.config.linkDir -}}
+{{- $state := .Values.agent.stateDir -}}
+{{- if include "loglink.overlap" (dict "a" $link "b" $state) -}}
+  {{- fail (printf "agent.stateDir: %s and config.linkDir %s must not contain each other" $state $link) -}}
+{{- end -}}
+{{- if or (hasPrefix "/run/" $state) (hasPrefix "/var/run/" $state) (hasPrefix "/tmp/" $state) -}}
+  {{- fail (printf "agent.stateDir: %s is emptied by a reboot, which it is there to survive; give one on a disk, as /var/lib/loglink" $state) -}}
+{{- end -}}
+{{- $pods := .Values.config.kubeletPodsDir -}}
+{{- range include "loglink.roots" . | fromJsonArray -}}
+  {{- if hasPrefix (printf "%s/" .path) (printf "%s/" $link) -}}
+    {{- fail (printf "config.linkDir: %s is in the root %s: who mounts that could plant links; move one of them" $link .path) -}}
+  {{- end -}}
+  {{- if or (include "loglink.overlap" (dict "a" .path "b" $state)) (include "loglink.overlap" (dict "a" .path "b" "/run/loglink")) -}}
+    {{- fail (printf "the root %s and loglink's own %s and /run/loglink must not contain each other" .path $state) -}}
+  {{- end -}}
+  {{- if and (ne .name "kubelet-pods") (include "loglink.overlap" (dict "a" .path "b" $pods)) -}}
+    {{- fail (printf "config.roots: %s and the kubelet's pods directory %s must not contain each other" .path $pods) -}}
+  {{- end -}}
+{{- end -}}
+{{- range (lookup "apps/v1" "DaemonSet" "" "").items -}}
+  {{- $labels := .metadata.labels | default dict -}}
+  {{- $owner := .metadata.annotations | default dict -}}
+  {{- $release := get $owner "meta.helm.sh/release-name" -}}
+  {{- $is_ours := and (hasPrefix "loglink-" (get $labels "helm.sh/chart")) (eq (get $labels "app.kubernetes.io/component") "agent") -}}
+  {{- if and $is_ours $release (not (and (eq $release $.Release.Name) (eq .metadata.namespace $.Release.Namespace))) -}}
+    {{- fail (printf "loglink is in this cluster already, as release %s in namespace %s: a second one would write the same NodeLinkSets and links. Change that one (helm upgrade %s --namespace %s), or uninstall it first" $release .metadata.namespace $release .metadata.namespace) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /*
 What both programs must agree on. Every string is quoted, because YAML reads many words (on, no, 1e3) as something
 else; every number goes through int64, because Helm writes large ones as 1e+06.

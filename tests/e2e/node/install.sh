@@ -25,10 +25,16 @@ part_install() {
   kubectl label namespace loglink-system pod-security.kubernetes.io/enforce=privileged
   kubectl create namespace shop
   wait_for "the namespace's service account" 60 kubectl -n shop get serviceaccount default
+  writer_pod unwatched 1000000 0.02 ''
+  wait_for "a pod that writes" 60 phase_is unwatched Running
+  # shellcheck disable=SC2034  # deletion.sh reads it
+  unwatched=$(seconds_to_delete unwatched)
   writer_pod first 3 0.01
   wait_for "the first pod to run" 60 phase_is first Running
   installed=$(now)
   expect 'helm installs the chart' install_loglink
+  expect_failure 'a second release is refused' 'loglink is in this cluster already, as release loglink in namespace loglink-system' \
+    helm install another "$repository/charts/loglink" --namespace shop
   expect 'a pod that was there before gets its link' within 60 has_links first first_shop_app-app.log
   measured "helm install to first link: $(since "$installed") s"
   expect 'it reads what the pod wrote' link_reads first_shop_app-app.log 'first 1'

@@ -121,5 +121,8 @@ part_permissions() {
   expect_failure "agent, its own token: cannot write another node's status" 'may not write NodeLinkSet node-b' write_status "$agent" node-b 1
   expect_failure 'controller, its own token: cannot write a status' forbidden write_status "$controller" "$node" 7
   expect_failure 'controller, its own token: cannot label a pod' forbidden as_program "$controller" -n loglink-system label pods --all a=b
+  expect_failure 'nor through the status, which its role lets it write' "may not change a pod's labels" \
+    as_program "$controller" -n loglink-system patch "$(kubectl -n loglink-system get pods -o name | head -n 1)" \
+    --subresource status --patch '{"metadata": {"labels": {"a": "b"}}}'
   kubectl delete node node-b
 }

@@ -72,7 +72,14 @@ pid_of() {
   "${ctr[@]}" tasks ls | awk -v id="${container#containerd://}" '$1 == id {print $2}'
 }
 
-# A pod that writes lines, in namespace shop: writer_pod NAME LINES PAUSE [annotation...]; its logs are on an emptyDir.
+seconds_to_delete() {
+  local started
+  started=$(now)
+  kubectl -n shop delete pod "$1" --timeout "$((80 * patience))s" >/dev/null
+  since "$started"
+}
+
+# A pod that writes lines, in namespace shop: writer_pod NAME LINES PAUSE [ANNOTATIONS]; its logs are on an emptyDir.
 writer_pod() {
   kubectl apply -f - <<END
 apiVersion: v1
@@ -81,7 +88,7 @@ metadata:
   name: $1
   namespace: shop
   labels: {app: writer, app.kubernetes.io/name: writer}
-  annotations: {loglink/watch-dir: /logs}
+  annotations: {${4-loglink/watch-dir: /logs}}
 spec:
   terminationGracePeriodSeconds: 5
   containers:

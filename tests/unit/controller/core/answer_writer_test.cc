@@ -53,7 +53,7 @@ class AnswerWriterTest : public testing::Test {
 TEST_F(AnswerWriterTest, PendingUntilTheAgentAnswersThenLinked) {
   start();
   cluster_.put_pod(simple_pod());
-  cluster_.settle();
+  cluster_.advance(seconds(1));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
   EXPECT_EQ(cluster_.answers(kWeb0).links, std::nullopt);
   cluster_.agent_answers("node-a", 2);
@@ -62,10 +62,32 @@ TEST_F(AnswerWriterTest, PendingUntilTheAgentAnswersThenLinked) {
   EXPECT_EQ(patches(), 2U);
 }
 
+// Half of the writes of a cluster whose agents are well, and none at the time of the one that
+// links.
+TEST_F(AnswerWriterTest, WhereTheAgentAnswersWithinASecondThatIsTheOnlyWrite) {
+  start();
+  cluster_.put_pod(simple_pod().on_node(""));
+  cluster_.put_pod(simple_pod());
+  cluster_.advance(std::chrono::milliseconds(999));
+  EXPECT_EQ(patches(), 0U);
+  cluster_.agent_answers("node-a", 2);
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0), (PodAnswers{"Linked", "2", std::nullopt}));
+  cluster_.advance(minutes(10));
+  EXPECT_EQ(patches(), 1U);
+}
+
+TEST_F(AnswerWriterTest, ARefusalDoesNotWaitForTheAgent) {
+  start();
+  cluster_.put_pod(broken_pod());
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+}
+
 TEST_F(AnswerWriterTest, PatchesNameTheUid) {
   start();
   cluster_.put_pod(simple_pod());
-  cluster_.settle();
+  cluster_.advance(seconds(1));
   ASSERT_EQ(patches(), 1U);
   EXPECT_EQ(cluster_.effects_of_kind<PatchPod>()[0].uid, simple_pod().pod().uid);
 }
@@ -103,7 +125,7 @@ TEST_F(AnswerWriterTest, AnEntryForAnotherUidDoesNotCount) {
     object.status.observed_generation = object.generation;
     object.status.pods = {{"prod", "web-0", "its predecessor's", 5, 0, "", ""}};
   });
-  cluster_.settle();
+  cluster_.advance(seconds(1));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
 }
 
@@ -239,7 +261,7 @@ TEST_F(AnswerWriterTest, AWrongUidDropsThePatchUntilThePodChanges) {
   cluster_.advance(minutes(10));
   EXPECT_EQ(patches(), 1U);
   cluster_.sync();
-  cluster_.settle();
+  cluster_.advance(seconds(1));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
 }
 

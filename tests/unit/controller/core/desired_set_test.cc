@@ -180,6 +180,9 @@ TEST(Withdrawn, WithoutLingerItLeavesAtOnce) {
   config.linger = Duration(0);
   const NodeLinkSetSpec before = spec_of({resolved(pod_with("/v/a"))});
   EXPECT_THAT(spec_of({}, before, kNow, config).sources, IsEmpty());
+  // Nor is the rest of a second waited for.
+  const WallTime later = kNow + std::chrono::milliseconds(1);
+  EXPECT_THAT(spec_of({}, before, later, config).sources, IsEmpty());
 }
 
 TEST(Withdrawn, ChangedFieldsOfALiveSourceDoNotWithdrawIt) {

@@ -299,8 +299,9 @@ TEST(DecodeProtobufTest, OfAPodWithTooManyPartsOneMoreThanTheBoundIsKeptInBothEn
            {"variables", in_container("env", kMany), 0, kBound + 1},
            {"mounts", in_container("volumeMounts", kMany), 0, kBound + 1},
            {"owners", Json::object(), kMany, kBound + 1},
-           {"as many as are linked", in_container("env", kBound - 2), 1, kBound},
+           {"as many as are linked", in_container("volumeMounts", kBound - 2), 1, kBound},
            {"one more", in_container("env", kBound - 1), 1, kBound + 1},
+           {"variables that nobody reads", in_container("env", kBound - 2), 1, 2},
        }) {
     SCOPED_TRACE(each.what);
     Json pod = {{"kind", "Pod"},

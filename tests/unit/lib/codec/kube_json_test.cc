@@ -118,6 +118,22 @@ TEST(DecodePodTest, EnvironmentVariablesSayWhatIsKnownOfThem) {
                           EnvironmentVariable{"N", Kind::kLiteral, "n"}));
 }
 
+TEST(DecodePodTest, VariablesThatNoMountExpandsAreNotKept) {
+  const auto pod = decode_pod(R"json({"metadata": {}, "spec": {"containers": [
+    {"name": "plain", "envFrom": [{"configMapRef": {"name": "c"}}],
+     "env": [{"name": "A", "value": "a"}],
+     "volumeMounts": [{"name": "v", "mountPath": "/logs", "subPath": "x"}]},
+    {"name": "expanding", "env": [{"name": "A", "value": "a"}],
+     "volumeMounts": [{"name": "v", "mountPath": "/tmp"},
+                      {"name": "v", "mountPath": "/logs", "subPathExpr": "$(A)"}]}]}})json");
+  ASSERT_TRUE(pod) << pod.error().message;
+  ASSERT_EQ(pod->containers.size(), 2U);
+  EXPECT_TRUE(pod->containers[0].env.empty());
+  EXPECT_FALSE(pod->containers[0].has_env_from);
+  EXPECT_EQ(pod->containers[0].mounts.size(), 1U);
+  EXPECT_EQ(pod->containers[1].env.size(), 1U);
+}
+
 TEST(DecodePodTest, VolumesAreNamedByTheirSource) {
   const auto pod = decode_pod(kFullPod);
   ASSERT_TRUE(pod);
