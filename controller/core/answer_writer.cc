@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "lib/base/sha256.h"
 #include "lib/model/limits.h"
@@ -217,12 +218,12 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
     state->changes.take(now.monotonic);
     state->status_before = before.status;
     if (events_only(pod->pod)) {
-      state->told = state->wanted;
+      state->told = std::make_unique<PodAnswers>(state->wanted);
       told(*pod, *state, now);
       continue;
     }
     patch_rate_.take(now.monotonic);
-    state->in_flight = state->wanted;
+    state->in_flight = std::make_unique<PodAnswers>(state->wanted);
     ++patches_under_way_;
     outcome.effects.emplace_back(PatchPod{*key, state->uid, state->wanted});
   }
@@ -231,7 +232,8 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
 // The pod has been told; a change for the worse is an Event too.
 void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   if (state.told->links) state.count_written = now.monotonic;
-  if (state.refused_answer == state.told) return;  // was an Event already
+  const bool was_event = state.refused_answer && *state.refused_answer == *state.told;
+  if (was_event) return;
   announce(pod, state, *state.told, now);
 }
 
@@ -267,10 +269,10 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   PodState* state = state_.find_pod(key);
   const ResolvedPod* pod = state_.find_resolved(key);
   if (state == nullptr || pod == nullptr || state->uid != uid || !state->in_flight) return;
-  const PodAnswers sent = *std::exchange(state->in_flight, std::nullopt);
+  const PodAnswers sent = *std::exchange(state->in_flight, nullptr);
   nodes_.add(state->node_name, now.monotonic);
   if (result) {
-    state->told = sent;
+    state->told = std::make_unique<PodAnswers>(sent);
     state->told_until = now.monotonic + kToldTrust;
     state->failures = 0;
     state->retry_at = {};
@@ -300,8 +302,9 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   }
   // Nothing can be written on it: the pod's owner learns it by an Event, as with too many
   // annotations, once for each answer.
-  if (!passes(error.kind) && state->refused_answer != sent) {
-    state->refused_answer = sent;
+  const bool is_new = !state->refused_answer || *state->refused_answer != sent;
+  if (!passes(error.kind) && is_new) {
+    state->refused_answer = std::make_unique<PodAnswers>(sent);
     announce(*pod, *state, sent, now);
   }
   state->told_trouble = error.kind;

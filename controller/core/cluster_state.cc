@@ -138,9 +138,14 @@ void ClusterState::remove_bearer(NodeState& node, const std::string& id, const O
 
 Dirty ClusterState::replace_pods(std::vector<PodView> pods) {
   Dirty dirty;
-  std::set<ObjectKey> present;
-  for (const PodView& pod : pods) present.insert(pod.key());
   std::vector<ObjectKey> gone;
+  std::set<ObjectKey> present;
+  std::map<std::string, std::size_t> per_node;
+  for (const PodView& pod : pods) {
+    if (has_annotation_of_ours(pod)) ++per_node[pod.node_name];
+    // The first list of a large cluster is the most that is ever held at once.
+    if (!pods_.empty() || !static_nodes_.empty()) present.insert(pod.key());
+  }
   for (const auto& [key, state] : pods_) {
     if (!present.contains(key)) gone.push_back(key);
   }
@@ -148,6 +153,7 @@ Dirty ClusterState::replace_pods(std::vector<PodView> pods) {
     if (!present.contains(key)) gone.push_back(key);
   }
   for (const ObjectKey& key : gone) merge(dirty, delete_pod(key));
+  for (const auto& [node, count] : per_node) nodes_[node].pods.reserve(count);
   for (PodView& pod : pods) merge(dirty, upsert_pod(std::move(pod)));
   return dirty;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -81,13 +82,14 @@ struct PodState {
 
   PodAnswers wanted;
   std::optional<Reason> wanted_reason;  // what wanted.status rests on
-  std::optional<PodAnswers> in_flight;
+  // What few pods have at a time costs the others a pointer.
+  std::unique_ptr<PodAnswers> in_flight;
   std::optional<std::string> status_before;  // what stood there when in_flight was sent
   // What the server took last, until the watch shows it; for pods with too many annotations, which
   // are never patched, what was told by Events.
-  std::optional<PodAnswers> told;
+  std::unique_ptr<PodAnswers> told;
   MonotonicTime told_until{};
-  std::optional<PodAnswers> refused_answer;  // by the server, and told by an Event instead
+  std::unique_ptr<PodAnswers> refused_answer;  // by the server, and told by an Event instead
   bool refused_until_change = false;  // the object is not the one we know; wait for its event
   int failures = 0;
   std::optional<KubeErrorKind> told_trouble;  // of the last try, when it failed

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "tests/unit/controller/core/pod_builder.h"
 
 namespace loglink {
@@ -168,9 +170,10 @@ TEST(ClusterStateTest, APodThatIsBoundLeavesTheUnboundOnes) {
 TEST(ClusterStateTest, APodOfTheSameNameIsAnotherPod) {
   ClusterState state{ControllerConfig{}};
   state.upsert_pod(simple_pod());
-  state.find_pod(kWeb0)->told = PodAnswers{"Linked", "1", std::nullopt};
+  state.find_pod(kWeb0)->told =
+      std::make_unique<PodAnswers>(PodAnswers{"Linked", "1", std::nullopt});
   state.upsert_pod(simple_pod().uid("another"));
-  EXPECT_EQ(state.find_pod(kWeb0)->told, std::nullopt);
+  EXPECT_EQ(state.find_pod(kWeb0)->told, nullptr);
   EXPECT_THAT(state.nodes().at("node-a").pods, SizeIs(1));
 }
 
