@@ -204,7 +204,11 @@ Expected<void> print_status(const AgentConfig& config, std::ostream& out) {
         break;
     }
   }
-  if (!agent.desired()) out << "no set of links is known yet (" << config.state_dir << ")\n";
+  if (!agent.desired()) {
+    out << "no set of links is known yet (" << config.state_dir
+        << "); one that comes from a file is not kept: see \"loglink-agent apply -f FILE "
+           "--dry-run\"\n";
+  }
   for (const std::string& line : agent.explain()) out << line << "\n";
   for (const Operation& operation : agent.pending()) {
     out << "to do: " << describe(operation) << "\n";
