@@ -4,7 +4,7 @@
 # The comment at its head is a script's help.
 case ${1:-} in
   -h | --help)
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    sed -n -e '/^# shellcheck /d' -e '2,/^[^#]/s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
 esac

@@ -75,6 +75,11 @@ of no other release.
 {{- if or (hasPrefix "/run/" $state) (hasPrefix "/var/run/" $state) (hasPrefix "/tmp/" $state) -}}
   {{- fail (printf "agent.stateDir: %s is emptied by a reboot, which it is there to survive; give one on a disk, as /var/lib/loglink" $state) -}}
 {{- end -}}
+{{- range list "/var/log/pods" "/var/log/containers" -}}
+  {{- if include "loglink.overlap" (dict "a" $link "b" .) -}}
+    {{- fail (printf "config.linkDir: %s is or contains %s, or is in it, which is the kubelet's; links are in a directory of their own, as /run/loglink/links" $link .) -}}
+  {{- end -}}
+{{- end -}}
 {{- $pods := .Values.config.kubeletPodsDir -}}
 {{- range include "loglink.roots" . | fromJsonArray -}}
   {{- if hasPrefix (printf "%s/" .path) (printf "%s/" $link) -}}

@@ -7,6 +7,12 @@ install_loglink() {
     --set-json 'config.roots=[{"name":"apps","path":"/var/log/apps","perNamespace":true}]'
 }
 
+explained_in_the_cluster() {
+  kubectl -n shop get pod first -o yaml |
+    kubectl -n loglink-system exec -i deployment/loglink-controller -- \
+      /usr/bin/loglink-controller explain -f - --config /etc/loglink/controller.yaml -o json |
+    jq -e '.pods[0].refusals == [] and (.nodeLinkSets[0].spec.sources | length) == 1'
+}
 node_link_set() { kubectl get nodelinkset "$node" -o json; }
 agent_says_ready() {
   node_link_set | jq -e '.status.observedGeneration == .metadata.generation
@@ -43,6 +49,7 @@ part_install() {
   measured "helm install to the pod's answer: $(since "$installed") s"
   expect 'both programs are rolled out' kubectl -n loglink-system rollout status --timeout "$((60 * patience))s" \
     deployment/loglink-controller daemonset/loglink-agent
+  expect "explain runs in the controller's pod, with its configuration" explained_in_the_cluster
   expect "the agent says that it is ready" within 30 agent_says_ready
   expect 'kubectl get nls shows the node' within 10 table_shows_the_node
 }
