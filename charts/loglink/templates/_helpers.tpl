@@ -49,15 +49,16 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "loglink.fullname" . }
 {{- concat (list (dict "name" "kubelet-pods" "path" .Values.config.kubeletPodsDir)) .Values.config.roots | toJson -}}
 {{- end -}}
 
-{{- /* "yes" where one of two directories is the other one, or contains it. */ -}}
+{{- /* "yes" where one of two directories is the other one, or contains it; /var/run is /run. */ -}}
 {{- define "loglink.overlap" -}}
-{{- if or (hasPrefix (printf "%s/" .a) (printf "%s/" .b)) (hasPrefix (printf "%s/" .b) (printf "%s/" .a)) }}yes{{ end -}}
+{{- $a := printf "%s/" .a | replace "/var/run/" "/run/" -}}
+{{- $b := printf "%s/" .b | replace "/var/run/" "/run/" -}}
+{{- if or (hasPrefix $a $b) (hasPrefix $b $a) }}yes{{ end -}}
 {{- end -}}
 
 {{- /*
-What would be seen only in the log of a pod that does not start, or not at all: directories that a tenant or a reboot
-takes away from us, and a second release, which would fight the first for NodeLinkSets and links. `helm template` knows
-of no other release.
+What would be seen only in the log of a pod that does not start, or not at all: directories that a tenant, a reboot or
+another program takes away from us.
 */ -}}
 {{- define "loglink.check" -}}
 {{- $run := "/run/loglink/roots" -}}
@@ -72,8 +73,15 @@ of no other release.
 {{- if include "loglink.overlap" (dict "a" $link "b" $state) -}}
   {{- fail (printf "agent.stateDir: %s and config.linkDir %s must not contain each other" $state $link) -}}
 {{- end -}}
-{{- if or (hasPrefix "/run/" $state) (hasPrefix "/var/run/" $state) (hasPrefix "/tmp/" $state) -}}
-  {{- fail (printf "agent.stateDir: %s is emptied by a reboot, which it is there to survive; give one on a disk, as /var/lib/loglink" $state) -}}
+{{- range list "/run" "/tmp" "/dev" -}}
+  {{- if include "loglink.overlap" (dict "a" $state "b" .) -}}
+    {{- fail (printf "agent.stateDir: %s is emptied by a reboot, which it is there to survive; give one on a disk, as /var/lib/loglink" $state) -}}
+  {{- end -}}
+{{- end -}}
+{{- range list $link $state -}}
+  {{- if include "loglink.overlap" (dict "a" . "b" "/etc/loglink") -}}
+    {{- fail (printf "config.linkDir, agent.stateDir: %s is or contains /etc/loglink, where the containers have their configuration, or is in it" .) -}}
+  {{- end -}}
 {{- end -}}
 {{- range list "/var/log/pods" "/var/log/containers" -}}
   {{- if include "loglink.overlap" (dict "a" $link "b" .) -}}
@@ -81,7 +89,14 @@ of no other release.
   {{- end -}}
 {{- end -}}
 {{- $pods := .Values.config.kubeletPodsDir -}}
+{{- $names := dict -}}
+{{- $paths := dict -}}
 {{- range include "loglink.roots" . | fromJsonArray -}}
+  {{- if or (hasKey $names .name) (hasKey $paths .path) -}}
+    {{- fail (printf "config.roots: two have the name %s or the path %s" .name .path) -}}
+  {{- end -}}
+  {{- $_ := set $names .name true -}}
+  {{- $_ := set $paths .path true -}}
   {{- if hasPrefix (printf "%s/" .path) (printf "%s/" $link) -}}
     {{- fail (printf "config.linkDir: %s is in the root %s: who mounts that could plant links; move one of them" $link .path) -}}
   {{- end -}}
@@ -92,15 +107,16 @@ of no other release.
     {{- fail (printf "config.roots: %s and the kubelet's pods directory %s must not contain each other" .path $pods) -}}
   {{- end -}}
 {{- end -}}
-{{- range (lookup "apps/v1" "DaemonSet" "" "").items -}}
-  {{- $labels := .metadata.labels | default dict -}}
-  {{- $owner := .metadata.annotations | default dict -}}
-  {{- $release := get $owner "meta.helm.sh/release-name" -}}
-  {{- $is_ours := and (hasPrefix "loglink-" (get $labels "helm.sh/chart")) (eq (get $labels "app.kubernetes.io/component") "agent") -}}
-  {{- if and $is_ours $release (not (and (eq $release $.Release.Name) (eq .metadata.namespace $.Release.Namespace))) -}}
-    {{- fail (printf "loglink is in this cluster already, as release %s in namespace %s: a second one would write the same NodeLinkSets and links. Change that one (helm upgrade %s --namespace %s), or uninstall it first" $release .metadata.namespace $release .metadata.namespace) -}}
-  {{- end -}}
 {{- end -}}
+
+{{- /* Seconds of a duration, as 120s or 1h30m, rounded up. */ -}}
+{{- define "loglink.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 -}}
+{{- $total := 0.0 -}}
+{{- range regexFindAll "[0-9]+(\\.[0-9]+)?(ms|s|m|h)" . -1 -}}
+  {{- $total = addf $total (mulf (regexFind "^[0-9.]+" . | float64) (get $units (regexFind "[a-z]+$" .))) -}}
+{{- end -}}
+{{- ceil $total | int64 -}}
 {{- end -}}
 
 {{- /*

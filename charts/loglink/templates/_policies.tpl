@@ -58,10 +58,6 @@
   message: "loglink/watch-dir has a . or .. component; write the directory without it"
   messageExpression: "'loglink/watch-dir: ' + {{ include "loglink.firstItem" "variables.dotEntries" }} + ' has a . or .. component; write the directory without it'"
   reason: Invalid
-- expression: "size(variables.strangers) == 0"
-  message: "loglink/watch-dir names a container that the pod does not have"
-  messageExpression: "'loglink/watch-dir: ' + {{ include "loglink.firstItem" "variables.strangers" }} + ' names a container that the pod does not have; it has ' + variables.containers.join(', ')"
-  reason: Invalid
 {{- range $key := list "include" "exclude" }}
 - expression: "size(variables.{{ $key }}) <= 1040 && variables.{{ $key }}.matches({{ include "loglink.patternsPattern" $ }})"
   message: "loglink/{{ $key }} must be 1 to 16 file name patterns with commas between them, each of at most 64 letters, digits, ._@+=~- and the wildcards * and ?"
@@ -69,5 +65,13 @@
 {{- end }}
 - expression: "!('loglink/max-depth' in variables.setKnown) || variables.ann['loglink/max-depth'].matches('^([1-9]|1[0-6])$')"
   message: "loglink/max-depth must be a whole number from 1 to 16"
+  reason: Invalid
+{{- end -}}
+
+{{- /* By itself, because it is never a denial in a template: what a webhook injects, as a mesh's proxy, is only in the pod. */ -}}
+{{- define "loglink.containerValidation" -}}
+- expression: "size(variables.strangers) == 0"
+  message: "loglink/watch-dir names a container that the pod does not have"
+  messageExpression: "'loglink/watch-dir: ' + {{ include "loglink.firstItem" "variables.strangers" }} + ' names a container that the pod does not have; it has ' + variables.containers.join(', ')"
   reason: Invalid
 {{- end -}}

@@ -27,20 +27,23 @@ check_shared_table() {
 }
 
 check_messages() {
-  local each
+  local each text
   while IFS='|' read -r annotations text; do
     denies "message for $annotations" "$text" user POST "$(workload_path Deployment)?dryRun=All" "$(workload Deployment "$annotations")"
   done <<'TABLE'
 {"loglink/watch-dir": "var/log"}|"var/log" is not [<container>:]<absolute directory>
 {"loglink/watch-dir": "/a/../b"}|"/a/../b" has a . or .. component
 {"loglink/watch-dir": ""}|loglink/watch-dir is empty; name a directory or take the annotation away
-{"loglink/watch-dir": "ap:/logs"}|"ap:/logs" names a container that the pod does not have; it has app, side, setup
 {"loglink/watchdir": "/a"}|loglink/watchdir is not an annotation of loglink; known are loglink/watch-dir, loglink/include, loglink/exclude and loglink/max-depth
 {"loglink/status": "Linked"}|loglink/status, loglink/links and loglink/message are the controller's answers
 {"loglink/include": "a/b"}|loglink/include must be 1 to 16 file name patterns with commas between them
 {"loglink/exclude": "a/b"}|loglink/exclude must be 1 to 16 file name patterns with commas between them
 {"loglink/max-depth": "17"}|loglink/max-depth must be a whole number from 1 to 16
 TABLE
+  text='"ap:/logs" names a container that the pod does not have; it has app, side, setup'
+  warns 'a template names a container that a webhook may inject' "$text" user POST "$(workload_path Deployment)?dryRun=All" \
+    "$(workload Deployment '{"loglink/watch-dir": "ap:/logs"}')"
+  warns 'a pod names a container that it does not have' "$text" user POST "$pods?dryRun=All" "$(pod '{"loglink/watch-dir": "ap:/logs"}')"
   each=$(printf 'x%.0s' {1..400})
   denies 'a long item is cut in the message' 'xxx..."' user POST "$(workload_path Deployment)?dryRun=All" \
     "$(workload Deployment '{"loglink/watch-dir": "'"$each"'"}')"
@@ -57,6 +60,10 @@ check_kinds() {
     warns "$kind with the annotation in the wrong place" "annotations on a $kind do nothing; put them into spec." \
       user POST "$(workload_path $kind)?dryRun=All" "$(workload $kind null '{"loglink/watch-dir": "/var/log/app"}')"
   done
+  # Nobody would see the denial, and the CronJob would stand still.
+  passes 'the Job of a CronJob that was there before, with a malformed template' user POST "$(workload_path Job)?dryRun=All" \
+    "$(workload Job '{"loglink/watch-dir": "bad"}' | jq '.metadata.ownerReferences = [{"apiVersion": "batch/v1", "kind": "CronJob",
+      "name": "nightly", "uid": "0a1b2c3d-0000-0000-0000-000000000000", "controller": true}]')"
   # Deployments make ReplicaSets; denying those would stop a rollout where nobody looks.
   passes 'ReplicaSet with a malformed template' user POST "$(workload_path ReplicaSet)?dryRun=All" \
     "$(workload ReplicaSet '{"loglink/watch-dir": "bad"}')"

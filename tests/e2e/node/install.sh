@@ -39,7 +39,7 @@ part_install() {
   wait_for "the first pod to run" 60 phase_is first Running
   installed=$(now)
   expect 'helm installs the chart' install_loglink
-  expect_failure 'a second release is refused' 'loglink is in this cluster already, as release loglink in namespace loglink-system' \
+  expect_failure 'a second release is refused' 'must equal "another": current value is "loglink"' \
     helm install another "$repository/charts/loglink" --namespace shop
   expect 'a pod that was there before gets its link' within 60 has_links first first_shop_app-app.log
   measured "helm install to first link: $(since "$installed") s"
