@@ -94,6 +94,8 @@ class Agent {
   [[nodiscard]] bool ready() const { return !blocker(); }
   // What `loglink-agent status` prints: source → file → link → target, and why not.
   [[nodiscard]] std::vector<std::string> explain() const;
+  // Of it only what is refused, a line each.
+  [[nodiscard]] std::vector<std::string> explain_troubles() const;
 
   // Planned and not applied yet; in a dry run what would be done.
   [[nodiscard]] std::vector<Operation> pending() const {

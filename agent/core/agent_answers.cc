@@ -1,5 +1,6 @@
 // What an Agent says of itself: status, readiness, refusals, and what is linked to what.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "agent/core/agent.h"
@@ -153,9 +154,29 @@ std::map<Reason, int> Agent::skips() const {
   return counts;
 }
 
+std::vector<std::string> Agent::explain_troubles() const {
+  std::vector<std::string> lines;
+  const StatusInput input = status_input();
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
+    for (const SourceTrouble& trouble : troubles_of(input, id)) {
+      lines.push_back(
+          sanitize("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text, 4096));
+    }
+  }
+  return lines;
+}
+
 std::vector<std::string> Agent::explain() const {
   std::vector<std::string> lines;
   const StatusInput input = status_input();
+  // By the directory of what they point to, so that a source need not look at all of them.
+  std::map<Target, std::vector<std::pair<const LinkEntry*, Target>>> by_directory;
+  for (const auto& [name, entry] : links_.links()) {
+    std::optional<Target> target = spelling_.parse(entry.target);
+    if (!entry.is_link || !target) continue;
+    const Target directory{target->root, std::string(parent_path(target->path))};
+    by_directory[directory].emplace_back(&entry, *std::move(target));
+  }
   for (SourceId id = 0; id < sources_->sources().size(); ++id) {
     const Source& source = sources_->at(id).source;
     lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
@@ -163,18 +184,20 @@ std::vector<std::string> Agent::explain() const {
     for (const SourceTrouble& trouble : troubles_of(input, id)) {
       lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
     }
-    for (const auto& [name, entry] : links_.links()) {
-      const std::optional<Target> target = spelling_.parse(entry.target);
-      if (!entry.is_link || !target || target->root != source.root) continue;
-      const std::string directory(parent_path(target->path));
-      if (!path_contains(source.path, directory)) continue;
-      const bool plain = source.plain_names && directory == source.path;
-      const LinkName wanted = link_name(
-          source.naming,
-          {source.namespace_name, source.pod, source.container, source.root, target->path, plain});
-      if (wanted.text != name) continue;
-      lines.push_back("  " + path_below(source.path, target->path) + ": " + name + " -> " +
-                      entry.target);
+    const auto first = by_directory.lower_bound(Target{source.root, source.path});
+    for (auto each = first; each != by_directory.end(); ++each) {
+      const auto& [directory, links] = *each;
+      if (directory.root != source.root || !directory.path.starts_with(source.path)) break;
+      if (!path_contains(source.path, directory.path)) continue;
+      for (const auto& [entry, target] : links) {
+        const bool plain = source.plain_names && directory.path == source.path;
+        const LinkName wanted = link_name(
+            source.naming,
+            {source.namespace_name, source.pod, source.container, source.root, target.path, plain});
+        if (wanted.text != entry->name) continue;
+        lines.push_back("  " + path_below(source.path, target.path) + ": " + entry->name + " -> " +
+                        entry->target);
+      }
     }
   }
   for (std::string& line : lines) line = sanitize(line, 4096);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 namespace loglink {
@@ -26,6 +27,37 @@ std::string escape(std::string_view path) {
     }
   }
   return out;
+}
+
+// Of an entry, as encode() writes it: three numbers and the path, or more for a short one, so that
+// kBytes bounds the number too.
+std::size_t cost_of(const InodeKey& key, std::string_view path) {
+  constexpr std::size_t kNumbers = 56;
+  const auto escaped = static_cast<std::size_t>(std::count_if(path.begin(), path.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == '%';
+  }));
+  return std::max(InodeMemory::kBytes / InodeMemory::kEntries + 1,
+                  key.root.size() + kNumbers + path.size() + 2 * escaped);
+}
+
+// Whose it is: below the kubelet's directory a pod's, elsewhere of one directory of the root.
+std::pair<std::string_view, std::string_view> owner_of(const InodeKey& key,
+                                                       const InodeMemory::Entry& entry) {
+  const std::string_view path = entry.path;
+  return {key.root, path.substr(0, path.find('/'))};
+}
+
+// How much each may keep when all together keep `allowed`: what little ones leave, large ones
+// share.
+std::size_t fair_share(std::vector<std::size_t> costs, std::size_t allowed) {
+  std::sort(costs.begin(), costs.end());
+  std::size_t left = costs.size();
+  for (const std::size_t cost : costs) {
+    if (cost > allowed / left) return allowed / left;
+    allowed -= cost;
+    --left;
+  }
+  return costs.empty() ? 0 : costs.back();
 }
 
 std::optional<std::string> unescape(std::string_view text) {
@@ -90,9 +122,15 @@ const InodeMemory::Entry* InodeMemory::find(const InodeKey& key) const {
 }
 
 void InodeMemory::remember(const InodeKey& key, std::string_view path, WallTime now) {
-  if (entries_.size() >= kEntries && entries_.find(key) == entries_.end()) make_room();
-  entries_[key] = Entry{std::string(path), now};
+  forget(key);
+  put(key, Entry{std::string(path), now});
+  if (cost_ > kBytes) make_room();
   ++version_;
+}
+
+void InodeMemory::put(const InodeKey& key, Entry entry) {
+  cost_ += cost_of(key, entry.path);
+  entries_[key] = std::move(entry);
 }
 
 void InodeMemory::refresh(const InodeKey& key, std::string_view path, WallTime now) {
@@ -106,36 +144,54 @@ void InodeMemory::refresh(const InodeKey& key, std::string_view path, WallTime n
 }
 
 void InodeMemory::forget(const InodeKey& key) {
-  if (entries_.erase(key) > 0) ++version_;
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  erase(found);
+  ++version_;
+}
+
+InodeMemory::Entries::iterator InodeMemory::erase(Entries::iterator entry) {
+  cost_ -= cost_of(entry->first, entry->second.path);
+  return entries_.erase(entry);
 }
 
 void InodeMemory::expire(WallTime now) {
-  // Written when the clock was ahead: they would outlive all others.
-  for (auto& [key, entry] : entries_) entry.last_used = std::min(entry.last_used, now);
-  const std::size_t erased = std::erase_if(
-      entries_, [now](const auto& each) { return now - each.second.last_used > kKept; });
-  if (erased > 0) ++version_;
+  for (auto each = entries_.begin(); each != entries_.end();) {
+    // Written when the clock was ahead: they would outlive all others.
+    each->second.last_used = std::min(each->second.last_used, now);
+    if (now - each->second.last_used > kKept) {
+      each = erase(each);
+      ++version_;
+    } else {
+      ++each;
+    }
+  }
 }
 
-// The longest unused tenth goes at once, so that a full memory costs one pass per 5,000 files.
+// A tenth goes at once, so that a full memory costs one pass per 5,000 files: of those who have
+// most, what they have not used for longest. One tenant's files never push another's few out.
 void InodeMemory::make_room() {
-  std::vector<WallTime> times;
-  times.reserve(entries_.size());
-  for (const auto& [key, entry] : entries_) times.push_back(entry.last_used);
-  const auto tenth = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 10);
-  std::nth_element(times.begin(), tenth, times.end());
-  const WallTime oldest_kept = *tenth;
-  std::size_t wanted = entries_.size() / 10 + 1;
-  // Strictly older ones first; equal ones only as far as needed.
-  for (const bool equal_too : {false, true}) {
-    for (auto each = entries_.begin(); each != entries_.end() && wanted > 0;) {
-      const WallTime used = each->second.last_used;
-      if (used < oldest_kept || (equal_too && used == oldest_kept)) {
-        each = entries_.erase(each);
-        --wanted;
-      } else {
-        ++each;
-      }
+  using Owner = std::pair<std::string_view, std::string_view>;
+  std::map<Owner, std::vector<Entries::iterator>> owned;
+  std::map<Owner, std::size_t> costs;
+  for (auto each = entries_.begin(); each != entries_.end(); ++each) {
+    const Owner owner = owner_of(each->first, each->second);
+    owned[owner].push_back(each);
+    costs[owner] += cost_of(each->first, each->second.path);
+  }
+  std::vector<std::size_t> all_costs;
+  for (const auto& [owner, cost] : costs) all_costs.push_back(cost);
+  const std::size_t share = fair_share(std::move(all_costs), kBytes - kBytes / 10);
+  for (auto& [owner, entries] : owned) {
+    std::size_t cost = costs[owner];
+    if (cost <= share) continue;
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+      return a->second.last_used < b->second.last_used;
+    });
+    for (const auto& entry : entries) {
+      if (cost <= share) break;
+      cost -= cost_of(entry->first, entry->second.path);
+      erase(entry);
     }
   }
 }
@@ -154,14 +210,18 @@ std::string InodeMemory::encode() const {
 
 bool InodeMemory::decode(std::string_view text) {
   if (take_until(text, '\n') != kHeader) return false;
-  std::map<InodeKey, Entry> entries;
+  InodeMemory read;
   while (!text.empty()) {
     InodeKey key;
     Entry entry;
     if (!read_line(take_until(text, '\n'), key, entry)) return false;
-    if (entries.size() < kEntries) entries[std::move(key)] = std::move(entry);
+    if (read.cost_ + cost_of(key, entry.path) <= kBytes) {
+      read.forget(key);
+      read.put(key, std::move(entry));
+    }
   }
-  entries_ = std::move(entries);
+  entries_ = std::move(read.entries_);
+  cost_ = read.cost_;
   ++version_;
   return true;
 }

@@ -28,7 +28,9 @@ std::optional<InodeKey> inode_key(const std::string& root, const FileInfo& info)
 
 class InodeMemory {
  public:
-  static constexpr std::size_t kEntries = 50'000;
+  // Tenants choose how long paths are, and how many. Together they are less than what is read back.
+  static constexpr std::size_t kBytes = std::size_t{8} * 1024 * 1024;
+  static constexpr std::size_t kEntries = 50'000;  // of usual paths
   static constexpr Duration kKept = std::chrono::hours(7 * 24);
 
   struct Entry {
@@ -56,9 +58,14 @@ class InodeMemory {
   bool decode(std::string_view text);
 
  private:
+  using Entries = std::map<InodeKey, Entry>;
+
+  void put(const InodeKey& key, Entry entry);
+  Entries::iterator erase(Entries::iterator entry);
   void make_room();
 
-  std::map<InodeKey, Entry> entries_;
+  Entries entries_;
+  std::size_t cost_ = 0;  // of all entries
   std::uint64_t version_ = 0;
 };
 

@@ -69,16 +69,10 @@ void print_notes(Agent& agent, std::ostream& out) {
 }
 
 void print_refusals(const Agent& agent, std::ostream& out) {
-  // explain() indents what belongs to a source; "Reason: text" is a refusal.
   for (const auto& [reason, count] : agent.refusals()) {
     out << "refused: " << to_string(reason) << ": " << count << "\n";
   }
-  for (const std::string& line : agent.explain()) {
-    const std::string word = line.substr(0, line.find(':'));
-    const bool is_trouble = word.size() > 2 && word.compare(0, 2, "  ") == 0 &&
-                            reason_from_string(std::string_view(word).substr(2)).has_value();
-    if (is_trouble) out << line << "\n";
-  }
+  for (const std::string& line : agent.explain_troubles()) out << line << "\n";
 }
 
 std::string not_ready(Agent& agent, const Clock& clock) {

@@ -99,8 +99,11 @@ RootState judge_root(int fd, LinkMode mode) {
       return RootState::kUsable;
     case LinkMode::kSafe: {
       constexpr long kNeeded = kReadOnly | kNoSymlinkFollow;
+      // One whose directory on the host was removed, and perhaps made anew: nothing comes any more.
+      struct stat directory {};
+      const bool is_there = ::fstat(fd, &directory) == 0 && directory.st_nlink > 0;
       const bool is_safe = (static_cast<long>(status.f_flags) & kNeeded) == kNeeded;
-      return is_safe ? RootState::kUsable : RootState::kUnsafe;
+      return is_safe && is_there ? RootState::kUsable : RootState::kUnsafe;
     }
   }
   __builtin_unreachable();

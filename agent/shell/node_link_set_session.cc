@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kStatusEvery = std::chrono::milliseconds(100);
 // How often the API is asked again whether the object is really not there.
 constexpr Duration kAbsenceEvery = std::chrono::seconds(30);
+constexpr Duration kReadAgain = std::chrono::seconds(1);
 
 ListWatchOptions watch_options(const std::string& node_name) {
   ListWatchOptions options;
@@ -93,6 +94,8 @@ void NodeLinkSetSession::on_replaced(std::vector<Decoded<NodeLinkSet>> objects,
   for (Decoded<NodeLinkSet>& object : objects) {
     // The selector asks for one; a server that sends others is not believed.
     if (object.key.name != node_name_) continue;
+    // Whatever its version: the server's storage may have been restored.
+    if (is_older(*object.value)) object_.reset();
     adopt(*std::move(object.value), now);
     return;
   }
@@ -129,11 +132,13 @@ void NodeLinkSetSession::on_restart(std::string_view reason) {
   wake_();
 }
 
+bool NodeLinkSetSession::is_older(const NodeLinkSet& object) const {
+  return object_ && object_->uid == object.uid &&
+         is_older_version(object.resource_version, object_->resource_version);
+}
+
 void NodeLinkSetSession::adopt(NodeLinkSet object, const Now& now) {
-  if (object_ && object_->uid == object.uid &&
-      is_older_version(object.resource_version, object_->resource_version)) {
-    return;
-  }
+  if (is_older(object)) return;
   const bool is_same_set = observed_ && object_ && object_->uid == object.uid &&
                            object_->generation == object.generation && object_->spec == object.spec;
   const bool is_news = !object_ || object_->resource_version != object.resource_version;
@@ -174,7 +179,13 @@ void NodeLinkSetSession::read_answered(const UnaryResult& result) {
   pending_ = Pending::kNothing;
   if (result) {
     auto object = decode_own(result->body, node_name_);
-    if (object) {
+    if (object && is_older(*object) && !std::exchange(read_older_, true)) {
+      // Perhaps the watch was faster: asked once more. A server that went back in time says it
+      // again.
+      read_at_ = now.monotonic + kReadAgain;
+    } else if (object) {
+      if (is_older(*object)) object_.reset();
+      read_older_ = false;
       backoff_.reset();
       adopt(*std::move(object), now);
     } else {

@@ -59,6 +59,8 @@ class NodeLinkSetSession final : private ListWatchListener<NodeLinkSet> {
 
   // The object as the API has it now.
   void adopt(NodeLinkSet object, const Now& now);
+  // Than what is known, which only a server does whose storage was restored.
+  [[nodiscard]] bool is_older(const NodeLinkSet& object) const;
   void missed(const Now& now);
   void send_read(const Now& now);
   void read_answered(const UnaryResult& result);
@@ -87,6 +89,7 @@ class NodeLinkSetSession final : private ListWatchListener<NodeLinkSet> {
   bool confirmed_absent_ = false;
   Pending pending_ = Pending::kNothing;
   MonotonicTime read_at_ = MonotonicTime::never();
+  bool read_older_ = false;   // the last read brought an older version than is known
   MonotonicTime retry_at_{};  // nothing unary is sent before
   NodeLinkSetStatus status_;  // the engine's, as last looked at
   bool has_status_ = false;

@@ -20,6 +20,7 @@
 #include "agent/shell/system_error.h"
 #include "lib/base/unique_fd.h"
 #include "lib/model/names.h"
+#include "lib/model/path.h"
 
 namespace loglink {
 namespace {
@@ -259,6 +260,45 @@ struct Original {
   Mounted mounted;
 };
 
+// The outermost root that contains `root`; nullptr when none does. What lies below it belongs to
+// tenants: they may put a symlink where a root of the configuration was.
+const Root* outer_root(const std::vector<Root>& roots, const Root& root) {
+  const Root* outer = nullptr;
+  for (const Root& each : roots) {
+    const bool contains = each.path != root.path && path_contains(each.path, root.path);
+    if (contains && (outer == nullptr || each.path.size() < outer->path.size())) outer = &each;
+  }
+  return outer;
+}
+
+// Invalid, after a report, where the root is to be left out.
+Expected<UniqueFd> open_original(const std::vector<Root>& roots, const Root& root,
+                                 const std::string& shown, const SafeRootReport& report) {
+  const Root* const outer = outer_root(roots, root);
+  const std::string& start = outer == nullptr ? root.path : outer->path;
+  UniqueFd fd(::open(start.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() && errno != ENOENT) return fail_errno(errno, shown);
+  const std::string absent = shown + ": left out, the directory does not exist on this node";
+  if (!fd.valid()) {
+    report(absent);
+    return fd;
+  }
+  if (outer == nullptr) return fd;
+  auto below = open_path_beneath(fd.get(), std::string(path_below(start, root.path)),
+                                 MountCrossing::kAllowed);
+  struct stat status {};
+  if (below && ::fstat(below->get(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return std::move(*below);
+  }
+  const bool is_absent = !below && below.error().kind == FileErrorKind::kNotFound;
+  report(is_absent ? absent
+                   : shown +
+                         ": left out, it is no directory, or there is a symbolic link in its "
+                         "path below root \"" +
+                         outer->name + "\", where pods may write; make it a directory again");
+  return UniqueFd();
+}
+
 Expected<std::vector<Original>> open_originals(const std::vector<Root>& roots,
                                                const SafeRootReport& report) {
   std::vector<Original> originals;
@@ -266,12 +306,8 @@ Expected<std::vector<Original>> open_originals(const std::vector<Root>& roots,
     Original original;
     original.root = &root;
     const std::string shown = "root \"" + root.name + "\" (" + root.path + ")";
-    original.fd.reset(::open(root.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!original.fd.valid()) {
-      if (errno != ENOENT) return fail_errno(errno, shown);
-      report(shown + ": left out, the directory does not exist on this node");
-      continue;
-    }
+    LOGLINK_ASSIGN_OR_RETURN(original.fd, open_original(roots, root, shown, report));
+    if (!original.fd.valid()) continue;
     if (judge_root(original.fd.get(), LinkMode::kDirect) == RootState::kRemote) {
       return fail(ErrorCode::kUnsupported,
                   shown +

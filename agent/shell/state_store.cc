@@ -18,6 +18,7 @@ namespace {
 
 // More than the agent ever writes; a larger file is not ours.
 constexpr std::size_t kStateBytesMax = std::size_t{16} * 1024 * 1024;
+constexpr Duration kRetry = std::chrono::seconds(5);
 
 std::string reason(const std::string& what, int error) {
   return what + ": " + std::generic_category().message(error);
@@ -74,6 +75,8 @@ FileExpected<std::optional<std::string>> StateStore::load(const std::string& nam
     const auto found = pending_.find(name);
     if (found != pending_.end()) return std::optional<std::string>(found->second);
     if (writing_ && writing_->first == name) return std::optional<std::string>(writing_->second);
+    const auto failed = failed_.find(name);
+    if (failed != failed_.end()) return std::optional<std::string>(failed->second);
   }
   return read_file(directory_ + "/" + name);
 }
@@ -81,6 +84,7 @@ FileExpected<std::optional<std::string>> StateStore::load(const std::string& nam
 void StateStore::store(const std::string& name, std::string bytes) {
   {
     const std::lock_guard lock(mutex_);
+    failed_.erase(name);
     pending_[name] = std::move(bytes);
   }
   work_.notify_one();
@@ -88,18 +92,31 @@ void StateStore::store(const std::string& name, std::string bytes) {
 
 bool StateStore::flush(Duration at_most) {
   std::unique_lock lock(mutex_);
+  try_failed_again();
+  work_.notify_one();
   return idle_.wait_for(lock, at_most, [this] { return pending_.empty() && !writing_; });
 }
 
 std::string StateStore::trouble() const {
   const std::lock_guard lock(mutex_);
-  return trouble_;
+  return troubles_.empty() ? "" : troubles_.begin()->second;
+}
+
+// What was stored since is newer.
+void StateStore::try_failed_again() {
+  pending_.merge(failed_);
+  failed_.clear();
 }
 
 void StateStore::run() noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] { return stopping_ || !pending_.empty(); });
+    const auto has_work = [this] { return stopping_ || !pending_.empty(); };
+    if (failed_.empty()) {
+      work_.wait(lock, has_work);
+    } else if (!work_.wait_for(lock, kRetry, has_work) || stopping_) {
+      try_failed_again();
+    }
     if (pending_.empty()) return;
     writing_.emplace(std::move(*pending_.begin()));
     pending_.erase(pending_.begin());
@@ -111,8 +128,13 @@ void StateStore::run() noexcept {
       failure = e.what();
     }
     lock.lock();
-    trouble_ = std::move(failure);
-    writing_.reset();
+    auto [name, bytes] = *std::exchange(writing_, std::nullopt);
+    if (failure.empty()) {
+      troubles_.erase(name);
+    } else {
+      troubles_[name] = std::move(failure);
+      if (!stopping_ && pending_.count(name) == 0) failed_[name] = std::move(bytes);
+    }
     if (pending_.empty()) idle_.notify_all();
   }
 }

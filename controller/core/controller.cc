@@ -15,8 +15,13 @@ bool Controller::may_write(MonotonicTime now) const {
 }
 
 void Controller::mark(const Dirty& dirty, Now now) {
-  // Who does not write keeps no queue: everything is looked at when that changes.
-  if (!was_writing_) return;
+  if (!was_writing_) {
+    // Who does not write keeps no queue: everything is looked at when that changes. Nor does it
+    // keep nodes that are gone, which are many where a cluster grows and shrinks.
+    for (const std::string& node : dirty.specs) state_.forget_if_empty(node);
+    for (const std::string& node : dirty.answers) state_.forget_if_empty(node);
+    return;
+  }
   for (const std::string& node : dirty.specs) specs_.mark(node, now.monotonic);
   for (const std::string& node : dirty.answers) answers_.mark(node, now.monotonic);
 }

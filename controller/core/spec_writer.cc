@@ -243,7 +243,17 @@ void SpecWriter::node_answered(const std::string& name,
     outcome.remarks.push_back(
         {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
   }
+  if (uid.error().kind != KubeErrorKind::kNotFound) tell(name, uid.error(), outcome);
   give_back(name, now, uid.error());
+}
+
+// Said when it begins and when it ends, not with each try of each node.
+void SpecWriter::tell(const std::string& name, const KubeError& error, Outcome& outcome) {
+  if (std::exchange(told_trouble_, error.kind) == error.kind) return;
+  outcome.remarks.push_back(
+      {RemarkLevel::kWarning,
+       "a node link set cannot be written, trying again",
+       {{"node", name}, {"error", std::string(to_string(error.kind)) + ": " + error.message}}});
 }
 
 void SpecWriter::object_written(const std::string& name,
@@ -266,6 +276,9 @@ void SpecWriter::object_written(const std::string& name,
 
 void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet object, Now now,
                          Outcome& outcome) {
+  if (std::exchange(told_trouble_, std::nullopt)) {
+    outcome.remarks.push_back({RemarkLevel::kInfo, "node link sets are written again", {}});
+  }
   if (object.spec == *node.in_flight) {
     const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();
     if (was_outdated) retry_others(now, outcome);
@@ -310,7 +323,13 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
       give_back(name, now, error);
       return;
     case KubeErrorKind::kInvalid:
-      invalid(node, name, error, now, outcome);
+      // A CRD refuses with 422; 400 is a webhook's or a proxy's.
+      if (error.http_status != 400) {
+        invalid(node, name, error, now, outcome);
+        return;
+      }
+      tell(name, error, outcome);
+      give_back(name, now, error);
       return;
     case KubeErrorKind::kCancelled:
       // Our right to write ended before it was sent; a new term looks at every node.
@@ -318,11 +337,6 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
       queue_.done(name);
       return;
     case KubeErrorKind::kForbidden:
-      outcome.remarks.push_back({RemarkLevel::kWarning,
-                                 "writing a node link set is forbidden",
-                                 {{"node", name}, {"error", error.message}}});
-      give_back(name, now, error);
-      return;
     case KubeErrorKind::kRefused:
     case KubeErrorKind::kDns:
     case KubeErrorKind::kTls:
@@ -338,6 +352,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
     case KubeErrorKind::kTooManyRequests:
     case KubeErrorKind::kServerError:
     case KubeErrorKind::kUnexpected:
+      tell(name, error, outcome);
       give_back(name, now, error);
       return;
   }

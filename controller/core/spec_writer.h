@@ -2,6 +2,7 @@
 // at most one thing per node at a time, within the rates.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <tl/expected.hpp>
@@ -54,11 +55,13 @@ class SpecWriter {
   void invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,
                Outcome& outcome);
   void give_back(const std::string& name, Now now, const KubeError& error);
+  void tell(const std::string& name, const KubeError& error, Outcome& outcome);
 
   ClusterState& state_;
   Random& random_;
   WorkQueue queue_;
   TokenBucket writes_;
+  std::optional<KubeErrorKind> told_trouble_;  // of the last write, when it failed
   TokenBucket bytes_;
   TokenBucket vain_retries_;
   int under_way_ = 0;

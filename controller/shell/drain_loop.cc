@@ -11,6 +11,7 @@ namespace loglink {
 namespace {
 
 constexpr Duration kRetry = std::chrono::seconds(1);
+constexpr Duration kRaceRetry = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxUnderWay = 8;
 
 bool is_observed(const NodeLinkSet& object) {
@@ -195,7 +196,7 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   lease_read_ = false;
   const bool raced = !result && (result.error().kind == KubeErrorKind::kConflict ||
                                  result.error().kind == KubeErrorKind::kAlreadyExists);
-  if (!raced) lease_again_ = now + kRetry;
+  lease_again_ = now + (raced ? kRaceRetry : kRetry);
   if (!raced && !result) say("lease", result.error());
 }
 
@@ -225,20 +226,32 @@ void DrainLoop::empty_objects(Now now) {
     changed.status = {};
     under_way_.insert(name);
     ports_.writes.send(put_node_link_set_request(name, encode_node_link_set(changed)),
-                       [this, node = name, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
+                       [this, node = name, sent = changed.spec,
+                        alive = std::weak_ptr<int>(alive_)](const UnaryResult& result) {
                          if (alive.expired()) return;
                          under_way_.erase(node);
-                         if (result) {
-                           if (auto written = decode_node_link_set(result->body)) {
-                             adopt_written(node, std::move(*written));
-                           }
-                         } else {
-                           retry_at_[node] = ports_.clock.now().monotonic + kRetry;
-                           say(node, result.error());
-                         }
+                         object_answered(node, sent, result);
                          wake_();
                        });
   }
+}
+
+void DrainLoop::object_answered(const std::string& node, const NodeLinkSetSpec& sent,
+                                const UnaryResult& result) {
+  tl::expected<NodeLinkSet, KubeError> written =
+      result ? decode_node_link_set(result->body) : tl::unexpected(result.error());
+  if (written && written->spec == sent) {
+    adopt_written(node, std::move(*written));
+    return;
+  }
+  retry_at_[node] = ports_.clock.now().monotonic + kRetry;
+  if (written) {
+    written = tl::unexpected(KubeError{});
+    written.error().kind = KubeErrorKind::kInvalid;
+    written.error().message =
+        "the API server does not keep the whole spec; install the CRD of this release";
+  }
+  say(node, written.error());
 }
 
 // The watch may have been faster, and with the agent's answer already; or the object is gone.

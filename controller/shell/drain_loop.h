@@ -57,6 +57,8 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   void lease_answered(UnaryResult result, bool was_write);
   void lease_taken(MonotonicTime now, Lease written);
   void empty_objects(Now now);
+  void object_answered(const std::string& node, const NodeLinkSetSpec& sent,
+                       const UnaryResult& result);
   void adopt_written(const std::string& node, NodeLinkSet written);
   void say(const std::string& about, const KubeError& error);
 

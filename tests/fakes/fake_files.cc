@@ -63,6 +63,18 @@ std::shared_ptr<FakeFiles::Node> FakeFiles::new_node(const RootDirectory& root, 
   return node;
 }
 
+bool FakeFiles::has(FileId id) const {
+  std::vector<const Node*> todo;
+  for (const auto& [name, root] : roots_) todo.push_back(root.top.get());
+  while (!todo.empty()) {
+    const Node* const node = todo.back();
+    todo.pop_back();
+    if (node->info.id == id) return true;
+    for (const auto& [name, child] : node->children) todo.push_back(child.get());
+  }
+  return false;
+}
+
 // The directory of a new entry, made where it is missing.
 std::shared_ptr<FakeFiles::Node> FakeFiles::parent_of(const std::string& root,
                                                       const std::string& path) {

@@ -77,6 +77,9 @@ class FakeFiles final : public FilePort {
   void set_askable(const std::string& root, const std::string& path, bool askable);
   // The next new file gets that inode number: numbers are reused.
   void set_next_inode(std::uint64_t inode) { next_inode_ = inode; }
+  [[nodiscard]] std::uint64_t next_inode() const { return next_inode_; }
+  // Whether a name is left of what has that id: no number is used again before.
+  [[nodiscard]] bool has(FileId id) const;
   [[nodiscard]] bool exists(const std::string& root, const std::string& path) const;
   // Of a directory, sorted; nullopt when there is none that can be read.
   [[nodiscard]] std::optional<std::vector<DirectoryEntry>> entries(const std::string& root,

@@ -1,6 +1,7 @@
 #include "tests/sim/node_checker.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -258,7 +259,18 @@ void NodeChecker::check_gone(const std::string& name, const std::string& target,
 void NodeChecker::check_limits(const std::string& name, const std::string& target) {
   std::size_t sources = 0;
   if (desired_) sources = desired_->spec.sources.size();
-  const std::size_t most = static_cast<std::size_t>(config_.limits.links_per_node) + 10 * sources;
+  // Sources that are gone had their ten too, and their links linger.
+  std::set<std::string> left_behind;
+  for (const auto& [other, entry] : files_.link_directory()) {
+    if (foreign_.count(other) > 0) continue;
+    const bool is_wanted =
+        desired_ &&
+        std::any_of(desired_->spec.sources.begin(), desired_->spec.sources.end(),
+                    [&](const Source& source) { return covers(source, other, entry.target); });
+    if (!is_wanted) left_behind.insert(entry.target.substr(0, entry.target.rfind('/')));
+  }
+  const std::size_t most =
+      static_cast<std::size_t>(config_.limits.links_per_node) + 10 * (sources + left_behind.size());
   if (own_links() > most) complain("S6 too many links on the node", name, target);
   if (!desired_) return;
   for (const Source& source : desired_->spec.sources) {

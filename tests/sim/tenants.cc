@@ -214,12 +214,14 @@ void Tenants::file_is_replaced(Node& node, const std::string& root, const std::s
         return files.make_special(root, path, FileKind::kFifo);
       case 2:
         return files.make_directory(root, path);
-      case 3:
-        // A new file on the old one's inode.
-        if (!info) return;
+      case 3: {
+        // A new file on the old one's inode, unless another name keeps that.
+        if (!info || files.has(info->id)) return;
+        const std::uint64_t next = files.next_inode();
         files.set_next_inode(info->id.inode);
         files.write_file(root, path, 5);
-        return files.set_next_inode(info->id.inode + 100'000);
+        return files.set_next_inode(next);
+      }
       default:
         return;  // it is gone
     }

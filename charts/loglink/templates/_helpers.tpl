@@ -49,6 +49,23 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "loglink.fullname" . }
 {{- concat (list (dict "name" "kubelet-pods" "path" .Values.config.kubeletPodsDir)) .Values.config.roots | toJson -}}
 {{- end -}}
 
+{{- /*
+Those that are mounted by themselves: one that lies in another is seen through that. Mounted by its path it would be
+what a tenant's symlink there points to.
+*/ -}}
+{{- define "loglink.mountedRoots" -}}
+{{- $all := include "loglink.roots" . | fromJsonArray -}}
+{{- $mounted := list -}}
+{{- range $root := $all -}}
+  {{- $is_inside := false -}}
+  {{- range $all -}}
+    {{- if and (ne .path $root.path) (hasPrefix (printf "%s/" .path) (printf "%s/" $root.path)) -}}{{- $is_inside = true -}}{{- end -}}
+  {{- end -}}
+  {{- if not $is_inside -}}{{- $mounted = append $mounted $root -}}{{- end -}}
+{{- end -}}
+{{- $mounted | toJson -}}
+{{- end -}}
+
 {{- /* "yes" where one of two directories is the other one, or contains it; /var/run is /run. */ -}}
 {{- define "loglink.overlap" -}}
 {{- $a := printf "%s/" .a | replace "/var/run/" "/run/" -}}

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared between these files
-# What users may write into request annotations: a malformed one is denied in a workload's template and told, but
-# accepted, on a pod. The same table drives the parser of the controller.
+# What users may write into request annotations: a malformed one is denied in a workload's template (a container that is not
+# there is told: it may be injected) and told, but accepted, on a pod. The same table drives the parser of the controller.
 
-check_case() {  # check_case NAME ADMITTED ANNOTATIONS
+check_case() {  # check_case NAME ADMITTED ANNOTATIONS REASON
   local template pod_body
   template=$(workload Deployment "$3")
   pod_body=$(pod "$3")
@@ -10,6 +10,9 @@ check_case() {  # check_case NAME ADMITTED ANNOTATIONS
     allows "template: $1" user POST "$(workload_path Deployment)?dryRun=All" "$template"
     request user POST "$pods?dryRun=All" "$pod_body"
     verdict "pod: $1: no complaint about its form" has_no_complaint_about_form
+  elif [[ $4 == '"UnknownContainer"' ]]; then
+    warns "template: $1" "'loglink-workload-containers'" user POST "$(workload_path Deployment)?dryRun=All" "$template"
+    warns "pod: $1" "'loglink-pod-annotations'" user POST "$pods?dryRun=All" "$pod_body"
   else
     denies "template: $1" "'loglink-workload-annotations'" user POST "$(workload_path Deployment)?dryRun=All" "$template"
     warns "pod: $1" "'loglink-pod-annotations'" user POST "$pods?dryRun=All" "$pod_body"
@@ -18,11 +21,11 @@ check_case() {  # check_case NAME ADMITTED ANNOTATIONS
 has_no_complaint_about_form() { is_success && [[ $(warnings) != *loglink-pod-annotations* ]]; }
 
 check_shared_table() {
-  local name admitted annotations count=0
-  while IFS= read -r name && IFS= read -r admitted && IFS= read -r annotations; do
-    check_case "$name" "$admitted" "$annotations"
+  local name admitted annotations reason count=0
+  while IFS= read -r name && IFS= read -r admitted && IFS= read -r annotations && IFS= read -r reason; do
+    check_case "$name" "$admitted" "$annotations" "$reason"
     count=$((count + 1))
-  done < <(jq -c '.cases[] | .name, .admitted, .annotations' "$repository/tests/golden/annotation_cases.json")
+  done < <(jq -c '.cases[] | .name, .admitted, .annotations, .reason' "$repository/tests/golden/annotation_cases.json")
   ((count > 100)) || fail "only $count cases were read"
 }
 

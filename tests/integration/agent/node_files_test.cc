@@ -388,5 +388,24 @@ TEST_F(NodeFilesTest, StateThatCannotBeWrittenIsTold) {
   EXPECT_FALSE(fs::exists(base_ / "state/.desired.json.tmp"));
 }
 
+// A full disk that had room again three seconds later never got the last set.
+TEST_F(NodeFilesTest, StateThatCouldNotBeWrittenIsTriedAgainWithoutBeingStoredAnew) {
+  auto later = options();
+  write_text(base_ / "later", "x");
+  later.state_dir = (base_ / "later").string();
+  auto files = open_locked(later);
+  files->store_state("desired.json", "the set");
+  files->store_state("inodes.txt", "the memory");
+  files->flush_state(std::chrono::seconds(10));
+  EXPECT_THAT(files->state_trouble(), HasSubstr("Not a directory"));
+  EXPECT_EQ(**files->load_state("desired.json"), "the set");
+
+  fs::remove(base_ / "later");
+  ASSERT_TRUE(files->flush_state(std::chrono::seconds(10)));
+  EXPECT_EQ(files->state_trouble(), "");
+  EXPECT_EQ(read_text(base_ / "later/desired.json"), "the set");
+  EXPECT_EQ(read_text(base_ / "later/inodes.txt"), "the memory");
+}
+
 }  // namespace
 }  // namespace loglink

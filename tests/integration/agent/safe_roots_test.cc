@@ -151,6 +151,45 @@ TEST_F(SafeRootsTest, ARootOfTheConfigurationThatIsNewIsAdded) {
   EXPECT_TRUE(verify_safe_roots(options_).has_value());
 }
 
+// A root inside another one lies where tenants write: a clone of what their symlink points to would
+// be as safe to the eye as any other, and show everything.
+TEST_F(SafeRootsTest, ARootInsideAnotherIsNotReachedThroughATenantsSymlink) {
+  const fs::path inner = base_ / "host/data/team-a/shared";
+  const fs::path secret = base_ / "host/secret";
+  fs::create_directories(inner);
+  fs::create_directories(secret);
+  write_text(secret / "shadow.log", "secret");
+  options_.roots.push_back(Root{"outer", (base_ / "host/data").string(), {"*"}, true});
+  options_.roots.push_back(Root{"inner", inner.string(), {"team-a"}, false});
+  make();
+  EXPECT_THAT(report_, Contains(HasSubstr("roots/inner: a clone of")));
+  ASSERT_TRUE(remove_safe_roots(options_, [](const std::string&) {}).has_value());
+
+  fs::rename(inner, base_ / "host/data/team-a/old");
+  fs::create_directory_symlink(secret, inner);
+  report_.clear();
+  make();
+  EXPECT_THAT(report_, Contains(HasSubstr("root \"inner\" (" + inner.string() +
+                                          "): left out, it is no directory, or there is a")));
+  EXPECT_FALSE(fs::exists(roots() / "inner/shadow.log"));
+}
+
+TEST_F(SafeRootsTest, ARootThatWasRemovedOnTheHostIsNotUsableUntilItIsMadeAgain) {
+  fs::create_directory(base_ / "host/apps");
+  options_.roots.push_back(Root{"apps", (base_ / "host/apps").string(), {"*"}, false});
+  make();
+  const UniqueFd before(::open((roots() / "apps").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(judge_root(before.get(), LinkMode::kSafe), RootState::kUsable);
+  fs::remove_all(base_ / "host/apps");
+  fs::create_directory(base_ / "host/apps");
+  EXPECT_EQ(judge_root(before.get(), LinkMode::kSafe), RootState::kUnsafe);
+  EXPECT_FALSE(verify_safe_roots(options_).has_value());
+  report_.clear();
+  make();
+  EXPECT_THAT(report_, Contains(HasSubstr("replaced")));
+  EXPECT_TRUE(verify_safe_roots(options_).has_value());
+}
+
 TEST_F(SafeRootsTest, StackedUnsafeAndForeignMountsAreReplaced) {
   make();
   ASSERT_EQ(::mount(pods().c_str(), safe().c_str(), nullptr, MS_BIND, nullptr), 0);

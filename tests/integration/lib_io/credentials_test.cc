@@ -1,9 +1,11 @@
 // Credentials from files, environment and plugins.
 #include "lib/io/credentials.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -252,6 +254,20 @@ TEST_F(ExecPluginTest, SaysWhatFailedAndHowToGetIt) {
   std::filesystem::remove(directory_ + "/plugin");
   EXPECT_THAT(failing->credentials->authorization(start_).error().message,
               HasSubstr("No such file"));
+}
+
+// A grandchild that kept our listening socket kept its port, too.
+TEST(RunProcessTest, AProgramGetsNoDescriptorOfOurs) {
+  const int inheritable = ::open("/dev/null", O_RDONLY);
+  ASSERT_GE(inheritable, 3);
+  ProcessRequest request;
+  request.command = "sh";
+  request.timeout = seconds(20);
+  request.output_bytes_max = 1000;
+  request.arguments = {"-c", "[ -e /proc/self/fd/" + std::to_string(inheritable) +
+                                 " ] && echo inherited || echo none"};
+  EXPECT_EQ(run_process(request)->output, "none\n");
+  ::close(inheritable);
 }
 
 TEST(RunProcessTest, KillsWhatRunsOrWritesTooLong) {

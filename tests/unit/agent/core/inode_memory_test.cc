@@ -75,6 +75,25 @@ TEST(InodeMemory, IsBoundedAndDropsTheLongestUnusedFirst) {
   EXPECT_NE(memory.find(key(InodeMemory::kEntries / 2)), nullptr);
 }
 
+// One tenant made the file 550 MB, more than is read back, and pushed the others' files out.
+TEST(InodeMemory, LongPathsAreBoundedInBytesAndPushOnlyTheirOwnersFilesOut) {
+  InodeMemory memory;
+  memory.remember(key(1), "quiet/volumes/app-2026-01-01.log", kStart);
+  const std::string blanks(3000, ' ');
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    const WallTime now = kStart + Duration(1s) * static_cast<Duration::rep>(i + 1);
+    memory.remember(key(100 + i), "loud/" + blanks + std::to_string(i), now);
+  }
+  EXPECT_LE(memory.encode().size(), InodeMemory::kBytes);
+  EXPECT_NE(memory.find(key(1)), nullptr) << "the oldest of all, but another's";
+  EXPECT_EQ(memory.find(key(100)), nullptr);
+  EXPECT_NE(memory.find(key(100 + 4999)), nullptr);
+
+  InodeMemory next;
+  ASSERT_TRUE(next.decode(memory.encode()));
+  EXPECT_EQ(next.size(), memory.size());
+}
+
 TEST(InodeMemory, WithoutABirthTimeThereIsNoKey) {
   FileInfo info;
   EXPECT_FALSE(inode_key("apps", info).has_value());

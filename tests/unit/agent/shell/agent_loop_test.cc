@@ -416,5 +416,41 @@ TEST(DesiredText, ASetIsReadBackAsItWasWritten) {
   EXPECT_FALSE(decode_desired("{").has_value());
 }
 
+// Its versions begin below those that were seen, and what it has now is what counts. Agents asked
+// it 250 times a second, and kept the sets of before.
+TEST_F(AgentLoopTest, AServerWhoseStorageWasRestoredIsBelievedAndNotAskedWithoutPause) {
+  run_for(milliseconds(1));
+  deliver(object_json(5000, 36));
+  EXPECT_THAT(links(), ElementsAre("web-0_prod_app-a.log"));
+  files_.write_file(kRoot, kDirectory + "/b.txt", 1);
+
+  // The status is refused, and the server's object is an older one.
+  while (client_.waiting() > 0) client_.answer_error(KubeErrorKind::kConflict);
+  const std::size_t before = client_.requests.size();
+  run_for(seconds(10));
+  for (int i = 0; i < 20 && client_.waiting() > 0; ++i) {
+    client_.answer_ok(object_json(90, 40, "*.txt"));
+    run_for(milliseconds(100));
+  }
+  EXPECT_LE(client_.requests.size() - before, 6U);
+  run_for(seconds(5));
+  while (client_.waiting() > 0) client_.answer_ok(object_json(90, 40, "*.txt"));
+  run_for(seconds(1));
+  EXPECT_THAT(links(), testing::Contains(HasSubstr("b.txt")));
+}
+
+TEST_F(AgentLoopTest, AnOlderWholeIsBelieved) {
+  run_for(milliseconds(1));
+  deliver(object_json(5000, 36));
+  files_.write_file(kRoot, kDirectory + "/b.txt", 1);
+  KubeError gone;
+  gone.kind = KubeErrorKind::kGone;
+  transport_.end(gone);
+  run_for(seconds(5));
+  ASSERT_TRUE(transport_.is_open());
+  deliver(object_json(90, 40, "*.txt"));
+  EXPECT_THAT(links(), testing::Contains(HasSubstr("b.txt")));
+}
+
 }  // namespace
 }  // namespace loglink

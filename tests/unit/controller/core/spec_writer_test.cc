@@ -327,6 +327,30 @@ TEST_F(SpecWriterTest, ASourceThatTheServerNamesIsKeptOutAndTheOthersArePublishe
   EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1")) << "the pod has changed";
 }
 
+// A webhook in front of the server answers so; it says nothing about the CRD.
+TEST_F(SpecWriterTest, A400IsNotTheCrdAndTroubleIsSaidWhenItBeginsAndWhenItEnds) {
+  publish_web0();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
+    KubeError error = kube_error(KubeErrorKind::kInvalid);
+    error.http_status = 400;
+    error.message = "a webhook denied the request";
+    return ClusterDouble::Failure{error, false};
+  };
+  cluster_.remarks.clear();
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(cluster_.controller().figures().nodes_outdated, 0U);
+  EXPECT_GE(writes(), 3U) << "it is tried again";
+  ASSERT_EQ(warnings(), 1U) << "said once";
+  EXPECT_EQ(cluster_.remarks.front().message, "a node link set cannot be written, trying again");
+
+  cluster_.fail_with = nullptr;
+  cluster_.advance(minutes(2));
+  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
+  EXPECT_EQ(cluster_.remarks[1].message, "node link sets are written again");
+}
+
 TEST_F(SpecWriterTest, A422ThatNamesNoSourceIsCrdOutdatedAndDropsNothing) {
   publish_web0();
   cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
