@@ -34,7 +34,15 @@ std::size_t affordable_watches() {
 }
 
 DirectoryWatcher::DirectoryWatcher(std::size_t max_watches) : max_watches_(max_watches) {
-  if (max_watches > 0) inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  static_cast<void>(has_instance());
+}
+
+// A user has few instances, and whoever has them may end.
+bool DirectoryWatcher::has_instance() {
+  if (!inotify_.valid() && max_watches_ > 0) {
+    inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  }
+  return inotify_.valid();
 }
 
 FileExpected<int> DirectoryWatcher::add_kernel_watch(int directory_fd) {
@@ -50,7 +58,7 @@ FileExpected<int> DirectoryWatcher::add_kernel_watch(int directory_fd) {
 }
 
 FileExpected<std::uint64_t> DirectoryWatcher::watch(int directory_fd) {
-  if (!inotify_.valid()) return tl::unexpected(FileError{FileErrorKind::kWatchLimit, EMFILE});
+  if (!has_instance()) return tl::unexpected(FileError{FileErrorKind::kWatchLimit, EMFILE});
   const auto kernel_watch = add_kernel_watch(directory_fd);
   if (!kernel_watch) return tl::unexpected(kernel_watch.error());
   const bool is_new = ids_.count(*kernel_watch) == 0;
@@ -77,7 +85,7 @@ void DirectoryWatcher::unwatch(std::uint64_t id) {
 }
 
 FileExpected<void> DirectoryWatcher::watch_link_directory(int directory_fd) {
-  if (!inotify_.valid()) return tl::unexpected(FileError{FileErrorKind::kWatchLimit, EMFILE});
+  if (!has_instance()) return tl::unexpected(FileError{FileErrorKind::kWatchLimit, EMFILE});
   const auto kernel_watch = add_kernel_watch(directory_fd);
   if (!kernel_watch) return tl::unexpected(kernel_watch.error());
   const int former = std::exchange(link_directory_watch_, *kernel_watch);

@@ -18,7 +18,8 @@ class DirectoryWatcher {
   // A `max_watches` of 0 switches inotify off: each watch() then fails with kWatchLimit.
   explicit DirectoryWatcher(std::size_t max_watches);
 
-  // Readable when there is something to take; -1 when there is no inotify.
+  // Readable when there is something to take; -1 while there is no inotify, which each watch()
+  // tries to get.
   [[nodiscard]] int descriptor() const { return inotify_.get(); }
 
   // Two watches of one directory share the kernel's, which ends with the last of them.
@@ -26,12 +27,14 @@ class DirectoryWatcher {
   void unwatch(std::uint64_t id);
   // Ends the watch of the former link directory, if there was another.
   FileExpected<void> watch_link_directory(int directory_fd);
+  [[nodiscard]] bool watches_link_directory() const { return link_directory_watch_ >= 0; }
 
   std::vector<FileNotice> take(std::size_t max_notices);
   // Some were read from the kernel and not taken yet.
   [[nodiscard]] bool has_notices() const { return !notices_.empty(); }
 
  private:
+  bool has_instance();
   void decode_link_directory(std::uint32_t mask, const std::string& name);
   FileExpected<int> add_kernel_watch(int directory_fd);
   void read_events();

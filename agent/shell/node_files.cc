@@ -219,7 +219,8 @@ FileExpected<OpenDirectory> NodeFiles::open_directory(const std::string& root,
 FileExpected<void> NodeFiles::follow_link_directory() {
   const auto replaced = links_.reopen_if_replaced();
   if (!replaced) return tl::unexpected(replaced.error());
-  if (*replaced) (void)watcher_.watch_link_directory(links_.descriptor());
+  const bool lacks_watch = links_.locked() && !watcher_.watches_link_directory();
+  if (*replaced || lacks_watch) (void)watcher_.watch_link_directory(links_.descriptor());
   return {};
 }
 

@@ -85,9 +85,6 @@ class AgentProgram {
   Expected<void> run() {
     handle_stop_signals(loop_, [this] { stop(); });
     serve();
-    if (files_->notice_descriptor() >= 0) {
-      loop_.on_readable(files_->notice_descriptor(), [this] { wake(); });
-    }
     wake();
     loop_.run();
     if (!files_->flush_state(kFlushAtMost)) {
@@ -114,6 +111,7 @@ class AgentProgram {
     }
     if (!options_.from_file.empty() && now.monotonic >= file_at_) reread_file(now);
     const bool has_more = agent_->step() || files_->has_notices();
+    listen_for_notices();
     for (const LogNote& note : agent_->take_notes()) write_log(note);
     tell_state_trouble();
     metrics_.observe_durations(agent_->agent());
@@ -122,6 +120,13 @@ class AgentProgram {
       return;
     }
     loop_.set_alarm(std::min(agent_->next_wakeup(), file_at_), [this] { pump(); });
+  }
+
+  // inotify may be had only later.
+  void listen_for_notices() {
+    if (listens_ || files_->notice_descriptor() < 0) return;
+    listens_ = true;
+    loop_.on_readable(files_->notice_descriptor(), [this] { wake(); });
   }
 
   // The link directory has one owner; until that is us there is nothing to do.
@@ -236,6 +241,7 @@ class AgentProgram {
   AgentMetrics metrics_;
   std::unique_ptr<AgentLoop> agent_;
   std::unique_ptr<HttpEndpoint> endpoint_;
+  bool listens_ = false;
   bool scheduled_ = false;
   bool started_ = false;
   std::string waiting_;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "agent/shell/directory_watcher.h"
 #include "tests/integration/agent/temporary_directory.h"
 
 namespace loglink {
@@ -386,6 +388,27 @@ TEST_F(NodeFilesTest, StateThatCannotBeWrittenIsTold) {
   EXPECT_EQ(fs::status(base_ / "state").permissions(), fs::perms(0700));
   EXPECT_EQ(fs::status(base_ / "state/desired.json").permissions(), fs::perms(0600));
   EXPECT_FALSE(fs::exists(base_ / "state/.desired.json.tmp"));
+}
+
+// Instances of inotify are few, and all of a user's together: who has none asks again.
+TEST_F(NodeFilesTest, AWatcherThatGetsNoInotifyTriesAgain) {
+  const UniqueFd directory(::open(base_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit none = usual;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  DirectoryWatcher watcher(10);
+  const auto refused = watcher.watch(directory.get());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, FileErrorKind::kWatchLimit);
+  EXPECT_EQ(watcher.descriptor(), -1);
+
+  EXPECT_TRUE(watcher.watch(directory.get()));
+  EXPECT_GE(watcher.descriptor(), 0);
+  write_text(base_ / "new.log", "x");
+  EXPECT_THAT(watcher.take(10), testing::Not(testing::IsEmpty()));
 }
 
 // A full disk that had room again three seconds later never got the last set.
