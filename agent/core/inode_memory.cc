@@ -41,10 +41,8 @@ std::size_t cost_of(const InodeKey& key, std::string_view path) {
 }
 
 // Whose it is: below the kubelet's directory a pod's, elsewhere of one directory of the root.
-std::pair<std::string_view, std::string_view> owner_of(const InodeKey& key,
-                                                       const InodeMemory::Entry& entry) {
-  const std::string_view path = entry.path;
-  return {key.root, path.substr(0, path.find('/'))};
+std::pair<std::string, std::string> owner_of(const InodeKey& key, const InodeMemory::Entry& entry) {
+  return {key.root, entry.path.substr(0, entry.path.find('/'))};
 }
 
 // How much each may keep when all together keep `allowed`: what little ones leave, large ones
@@ -171,26 +169,27 @@ void InodeMemory::expire(WallTime now) {
 // A tenth goes at once, so that a full memory costs one pass per 5,000 files: of those who have
 // most, what they have not used for longest. One tenant's files never push another's few out.
 void InodeMemory::make_room() {
-  using Owner = std::pair<std::string_view, std::string_view>;
-  std::map<Owner, std::vector<Entries::iterator>> owned;
-  std::map<Owner, std::size_t> costs;
+  struct Share {
+    std::vector<Entries::iterator> entries;
+    std::size_t cost = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Share> shares;
   for (auto each = entries_.begin(); each != entries_.end(); ++each) {
-    const Owner owner = owner_of(each->first, each->second);
-    owned[owner].push_back(each);
-    costs[owner] += cost_of(each->first, each->second.path);
+    Share& share = shares[owner_of(each->first, each->second)];
+    share.entries.push_back(each);
+    share.cost += cost_of(each->first, each->second.path);
   }
-  std::vector<std::size_t> all_costs;
-  for (const auto& [owner, cost] : costs) all_costs.push_back(cost);
-  const std::size_t share = fair_share(std::move(all_costs), kBytes - kBytes / 10);
-  for (auto& [owner, entries] : owned) {
-    std::size_t cost = costs[owner];
-    if (cost <= share) continue;
-    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+  std::vector<std::size_t> costs;
+  for (const auto& [owner, share] : shares) costs.push_back(share.cost);
+  const std::size_t most = fair_share(std::move(costs), kBytes - kBytes / 10);
+  for (auto& [owner, share] : shares) {
+    if (share.cost <= most) continue;
+    std::sort(share.entries.begin(), share.entries.end(), [](const auto& a, const auto& b) {
       return a->second.last_used < b->second.last_used;
     });
-    for (const auto& entry : entries) {
-      if (cost <= share) break;
-      cost -= cost_of(entry->first, entry->second.path);
+    for (const auto& entry : share.entries) {
+      if (share.cost <= most) break;
+      share.cost -= cost_of(entry->first, entry->second.path);
       erase(entry);
     }
   }
