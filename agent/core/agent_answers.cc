@@ -154,16 +154,26 @@ std::map<Reason, int> Agent::skips() const {
   return counts;
 }
 
+namespace {
+
+void add_troubles(const StatusInput& input, SourceId id, std::vector<std::string>& lines) {
+  for (const SourceTrouble& trouble : troubles_of(input, id)) {
+    lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
+  }
+}
+
+std::vector<std::string> sanitized(std::vector<std::string> lines) {
+  for (std::string& line : lines) line = sanitize(line, 4096);
+  return lines;
+}
+
+}  // namespace
+
 std::vector<std::string> Agent::explain_troubles() const {
   std::vector<std::string> lines;
   const StatusInput input = status_input();
-  for (SourceId id = 0; id < sources_->sources().size(); ++id) {
-    for (const SourceTrouble& trouble : troubles_of(input, id)) {
-      lines.push_back(
-          sanitize("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text, 4096));
-    }
-  }
-  return lines;
+  for (SourceId id = 0; id < sources_->sources().size(); ++id) add_troubles(input, id, lines);
+  return sanitized(std::move(lines));
 }
 
 std::vector<std::string> Agent::explain() const {
@@ -181,9 +191,7 @@ std::vector<std::string> Agent::explain() const {
     const Source& source = sources_->at(id).source;
     lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
                     source.root + ":" + source.path + (source.withdrawn() ? " (withdrawn)" : ""));
-    for (const SourceTrouble& trouble : troubles_of(input, id)) {
-      lines.push_back("  " + std::string(to_string(trouble.reason)) + ": " + trouble.text);
-    }
+    add_troubles(input, id, lines);
     const auto first = by_directory.lower_bound(Target{source.root, source.path});
     for (auto each = first; each != by_directory.end(); ++each) {
       const auto& [directory, links] = *each;
@@ -200,8 +208,7 @@ std::vector<std::string> Agent::explain() const {
       }
     }
   }
-  for (std::string& line : lines) line = sanitize(line, 4096);
-  return lines;
+  return sanitized(std::move(lines));
 }
 
 // Notes.
