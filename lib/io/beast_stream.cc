@@ -18,7 +18,7 @@ class Stream final : public StreamHandler {
   Stream(BeastStreamTransport& owner, StreamId id, StreamRequest request, StreamHandler& handler)
       : owner_(owner), id_(id), request_(std::move(request)), handler_(handler) {}
 
-  void begin();
+  void begin(MonotonicTime now);
 
   void on_head(const StreamHead& head) override;
   void on_data(std::string_view bytes) override { handler_.on_data(bytes); }
@@ -29,7 +29,6 @@ class Stream final : public StreamHandler {
   const StreamId id_;
   const StreamRequest request_;
   StreamHandler& handler_;
-  const MonotonicTime opened_ = SystemClock().now().monotonic;
   std::unique_ptr<HttpConnection> connection_;
 };
 
@@ -43,9 +42,7 @@ class BeastStreamTransport final : public StreamTransport {
     streams_.emplace(id, std::make_unique<Stream>(*this, id, std::move(request), handler));
     // Later, because a credential that cannot be had is told through the handler.
     loop_.post([this, id, alive = std::weak_ptr<int>(alive_)] {
-      if (alive.expired()) return;
-      const auto stream = streams_.find(id);
-      if (stream != streams_.end()) stream->second->begin();
+      if (!alive.expired()) begin(id);
     });
     return id;
   }
@@ -54,6 +51,17 @@ class BeastStreamTransport final : public StreamTransport {
 
  private:
   friend class Stream;
+
+  // A stream's timeouts begin when its credential is there.
+  void begin(StreamId id) {
+    const auto stream = streams_.find(id);
+    if (stream == streams_.end()) return;
+    const MonotonicTime now = SystemClock().now().monotonic;
+    if (access_.credentials->ready(now)) return stream->second->begin(now);
+    loop_.post_at(now + kCredentialAgain, [this, id, alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.expired()) begin(id);
+    });
+  }
 
   EventLoop& loop_;
   const ClusterAccess access_;
@@ -64,10 +72,9 @@ class BeastStreamTransport final : public StreamTransport {
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
-void Stream::begin() {
+void Stream::begin(MonotonicTime now) {
   CredentialSource& credentials = *owner_.access_.credentials;
   const Endpoint& endpoint = owner_.access_.endpoint;
-  const MonotonicTime now = SystemClock().now().monotonic;
   Expected<std::string> authorization = credentials.authorization(now);
   if (!authorization) {
     return on_end(credential_error(KubeErrorKind::kUnauthorized, authorization.error()));
@@ -84,9 +91,9 @@ void Stream::begin() {
   connection_ = make_http_connection(owner_.loop_, endpoint, *context);
   HttpExchange exchange;
   exchange.bytes = *bytes;
-  exchange.head_by = opened_ + request_.header_timeout;
+  exchange.head_by = now + request_.header_timeout;
   exchange.idle_timeout = request_.idle_timeout;
-  exchange.deadline = opened_ + request_.deadline;
+  exchange.deadline = now + request_.deadline;
   connection_->start(std::move(exchange), *this);
 }
 

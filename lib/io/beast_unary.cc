@@ -62,6 +62,12 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     const Call& call = calls_.front();
     const MonotonicTime now = SystemClock().now().monotonic;
     CredentialSource& credentials = *access_.credentials;
+    if (!credentials.ready(now)) {
+      if (now >= call.deadline) return fail(credential_late());
+      return loop_.post_at(now + kCredentialAgain, [this, alive = std::weak_ptr<int>(alive_)] {
+        if (!alive.expired()) try_first();
+      });
+    }
     Expected<std::string> authorization = credentials.authorization(now);
     if (!authorization) {
       return fail(credential_error(KubeErrorKind::kUnauthorized, authorization.error()));

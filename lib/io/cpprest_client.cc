@@ -226,15 +226,20 @@ class Caller {
 
   Attempt attempt_once(const UnaryRequest& request, MonotonicTime deadline) {
     Attempt attempt;
-    const MonotonicTime start = SystemClock().now().monotonic;
+    const std::optional<MonotonicTime> ready = wait_for_credentials(deadline);
+    if (!ready) {
+      attempt.error = credential_late();
+      return attempt;
+    }
+    const MonotonicTime start = *ready;
     Expected<std::string> authorization = access_.credentials->authorization(start);
     if (!authorization) {
       attempt.error = credential_error(KubeErrorKind::kUnauthorized, authorization.error());
       return attempt;
     }
-    const Expected<void> ready = prepare_client(start);
-    if (!ready) {
-      attempt.error = credential_error(KubeErrorKind::kTls, ready.error());
+    const Expected<void> prepared = prepare_client(start);
+    if (!prepared) {
+      attempt.error = credential_error(KubeErrorKind::kTls, prepared.error());
       return attempt;
     }
     if (!is_target(request.target)) {
@@ -243,7 +248,7 @@ class Caller {
     }
     const auto sink = std::make_shared<BodySink>();
     http::http_request message = message_of(request, *authorization, sink);
-    // Credentials may have taken time (a plugin), so the clock is read again, last thing.
+    // Credentials may have taken time (a plugin, files), so the clock is read again, last thing.
     if (SystemClock().now().monotonic > request.not_after) {
       attempt.error = transport_error_cancelled();
       return attempt;
@@ -257,6 +262,22 @@ class Caller {
     error.kind = KubeErrorKind::kCancelled;
     error.message = "not sent: the time in which this write was allowed has passed";
     return error;
+  }
+
+  // When they were there; nullopt at the deadline, or when the client is being destroyed.
+  std::optional<MonotonicTime> wait_for_credentials(MonotonicTime deadline) {
+    const bool never = false;
+    while (true) {
+      const MonotonicTime now = SystemClock().now().monotonic;
+      if (access_.credentials->ready(now)) return now;
+      if (now >= deadline || stopping()) return std::nullopt;
+      wait(never, std::min(deadline, now + kCredentialAgain));
+    }
+  }
+
+  bool stopping() {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    return signal_->stopping;
   }
 
   // A client per thread, made anew when certificates change. It keeps connections.

@@ -10,6 +10,7 @@
 #include "lib/io/base64.h"
 #include "lib/io/exec_credential.h"
 #include "lib/io/kubeconfig.h"
+#include "lib/io/plugin_credential.h"
 #include "lib/io/text_file.h"
 #include "lib/io/tls_context.h"
 
@@ -17,8 +18,6 @@ namespace loglink {
 namespace {
 
 constexpr Duration kReadAgain = std::chrono::seconds(60);
-// An exec credential is renewed this long before it expires: the next request still has to travel.
-constexpr Duration kExpiryLeeway = std::chrono::seconds(10);
 constexpr std::size_t kFileBytes = 1024 * 1024;
 
 Expected<std::string> read_file(const std::string& path) {
@@ -77,7 +76,13 @@ class Renewed {
 
 class KubeconfigCredentials final : public CredentialSource {
  public:
-  explicit KubeconfigCredentials(KubeconfigAccess access) : access_(std::move(access)) {}
+  explicit KubeconfigCredentials(KubeconfigAccess access) : access_(std::move(access)) {
+    if (!access_.exec) return;
+    plugin_.emplace(exec_plugin_name(*access_.exec),
+                    [this](const std::stop_token& stop) { return run_plugin(stop); });
+  }
+
+  bool ready(MonotonicTime now) override { return !plugin_ || plugin_->ready(with_wall(now)); }
 
   Expected<std::string> authorization(MonotonicTime now) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -94,8 +99,8 @@ class KubeconfigCredentials final : public CredentialSource {
                                checked_token(access_.token, "the kubeconfig's token"));
       return "Bearer " + token;
     }
-    if (!access_.exec) return std::string();
-    LOGLINK_ASSIGN_OR_RETURN(const ExecCredential credential, exec_credential());
+    if (!plugin_) return std::string();
+    LOGLINK_ASSIGN_OR_RETURN(const ExecCredential credential, plugin_->get(with_wall(now)));
     if (credential.token.empty()) return std::string();
     LOGLINK_ASSIGN_OR_RETURN(const std::string token,
                              checked_token(credential.token, "the exec plugin's answer"));
@@ -106,8 +111,8 @@ class KubeconfigCredentials final : public CredentialSource {
     const std::lock_guard<std::mutex> lock(mutex_);
     LOGLINK_ASSIGN_OR_RETURN(TlsMaterial material,
                              files_.get(now, [this] { return read_material(); }));
-    if (!access_.exec || !material.certificate_pem.empty()) return material;
-    LOGLINK_ASSIGN_OR_RETURN(const ExecCredential credential, exec_credential());
+    if (!plugin_ || !material.certificate_pem.empty()) return material;
+    LOGLINK_ASSIGN_OR_RETURN(const ExecCredential credential, plugin_->get(with_wall(now)));
     material.certificate_pem = credential.certificate_pem;
     material.key_pem = credential.key_pem;
     return material;
@@ -117,13 +122,13 @@ class KubeconfigCredentials final : public CredentialSource {
     const std::lock_guard<std::mutex> lock(mutex_);
     token_.drop();
     files_.expire();
-    exec_credential_.reset();
+    if (plugin_) plugin_->invalidate();
   }
 
   // Reads all files once. An exec plugin is not run: what it cannot give now (its identity provider
   // may be away), it may give later, and that does not end the program.
   Expected<void> check(MonotonicTime now) {
-    if (!access_.exec) LOGLINK_TRY(authorization(now));
+    if (!plugin_) LOGLINK_TRY(authorization(now));
     const std::lock_guard<std::mutex> lock(mutex_);
     LOGLINK_TRY(files_.get(now, [this] { return read_material(); }));
     return {};
@@ -151,23 +156,20 @@ class KubeconfigCredentials final : public CredentialSource {
     return fail(context.error().code, context.error().message + files);
   }
 
-  // By value: a later renewal must not change what a caller holds.
-  Expected<ExecCredential> exec_credential() {
-    const WallTime now = SystemClock().now().wall;
-    if (exec_credential_ &&
-        (!exec_credential_->expires || now + kExpiryLeeway < *exec_credential_->expires)) {
-      return *exec_credential_;
-    }
+  // Expiry is a time of the calendar; all else goes by the time that callers give.
+  static Now with_wall(MonotonicTime now) { return {now, SystemClock().now().wall}; }
+
+  // On the plugin's thread.
+  [[nodiscard]] Expected<ExecCredential> run_plugin(const std::stop_token& stop) const {
     LOGLINK_ASSIGN_OR_RETURN(const std::string ca_pem, pem_of(access_.ca));
-    LOGLINK_ASSIGN_OR_RETURN(exec_credential_, run_exec_plugin(*access_.exec, access_, ca_pem));
-    return *exec_credential_;
+    return run_exec_plugin(*access_.exec, access_, ca_pem, stop);
   }
 
   const KubeconfigAccess access_;
   std::mutex mutex_;
   Renewed<std::string> token_;
   Renewed<TlsMaterial> files_;
-  std::optional<ExecCredential> exec_credential_;
+  std::optional<PluginCredential> plugin_;  // last: its thread uses access_
 };
 
 Expected<ClusterAccess> finish(KubeconfigAccess access) {

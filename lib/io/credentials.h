@@ -34,11 +34,14 @@ struct TlsMaterial {
   auto operator<=>(const TlsMaterial&) const = default;
 };
 
-// Credentials that may change while we run. Thread-safe. A kubeconfig's exec plugin runs inside
-// these calls when its credential is to be renewed, for 15 s at most.
+// Credentials that may change while we run. Thread-safe. No call waits for a kubeconfig's exec
+// plugin: it runs on a thread of its own, for 15 s at most, and is killed by the destructor.
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
+  // False while an exec plugin is at work and nothing can be given or told before it ends: the
+  // caller asks again after kCredentialAgain. The other calls give an error meanwhile.
+  virtual bool ready(MonotonicTime /*now*/) { return true; }
   // The Authorization header's value ("Bearer …", "Basic …"), "" for none. Re-reads a token file
   // when the last read is 60 s old; keeps the old token when that fails.
   virtual Expected<std::string> authorization(MonotonicTime now) = 0;
@@ -48,6 +51,8 @@ class CredentialSource {
   // The server said 401, or the handshake failed: a token is not used again, files are read again.
   virtual void invalidate() = 0;
 };
+
+inline constexpr Duration kCredentialAgain = std::chrono::milliseconds(20);
 
 struct ClusterAccess {
   Endpoint endpoint;

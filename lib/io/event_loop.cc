@@ -44,6 +44,11 @@ struct Watch {
   }
 };
 
+std::chrono::steady_clock::time_point steady(MonotonicTime time) {
+  return std::chrono::steady_clock::time_point(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(time.since_epoch));
+}
+
 }  // namespace
 
 struct EventLoop::Implementation {
@@ -62,14 +67,21 @@ void EventLoop::post(std::function<void()> task) {
   asio::post(implementation_->context, std::move(task));
 }
 
+void EventLoop::post_at(MonotonicTime at, std::function<void()> task) {
+  const auto timer = std::make_shared<asio::steady_timer>(implementation_->context, steady(at));
+  // The wait keeps its timer.
+  timer->async_wait([timer, task = std::move(task)](error_code error) {
+    if (!error) task();
+  });
+}
+
 void EventLoop::set_alarm(MonotonicTime at, std::function<void()> wake) {
   Implementation& loop = *implementation_;
   // A wait that has already expired is queued and cannot be cancelled; its number tells it apart.
   const std::uint64_t number = ++loop.alarm_number;
   loop.alarm.cancel();
   if (at == MonotonicTime::never()) return;
-  loop.alarm.expires_at(std::chrono::steady_clock::time_point(
-      std::chrono::duration_cast<std::chrono::steady_clock::duration>(at.since_epoch)));
+  loop.alarm.expires_at(steady(at));
   loop.alarm.async_wait([&loop, number, wake = std::move(wake)](error_code error) {
     if (!error && number == loop.alarm_number) wake();
   });

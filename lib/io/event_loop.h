@@ -18,6 +18,8 @@ class EventLoop {
 
   // Runs `task` on the loop thread, later. Thread-safe.
   void post(std::function<void()> task);
+  // Runs `task` on the loop thread at `at`, unless the loop has ended. Loop thread only.
+  void post_at(MonotonicTime at, std::function<void()> task);
   // One alarm a loop needs: calls `wake` on the loop thread at `at` (or soon, if that is past).
   // Setting it again replaces it; MonotonicTime::never() only takes it away. Loop thread only.
   void set_alarm(MonotonicTime at, std::function<void()> wake);

@@ -22,12 +22,16 @@ std::string text_of(const Json& object, const char* key) {
 }
 
 std::string described(const ExecPlugin& plugin, const std::string& what) {
-  std::string message = "exec plugin \"" + plugin.command + "\": " + what;
+  std::string message = exec_plugin_name(plugin) + ": " + what;
   if (!plugin.install_hint.empty()) message += " (" + plugin.install_hint + ")";
   return sanitize(message, 1024);
 }
 
 }  // namespace
+
+std::string exec_plugin_name(const ExecPlugin& plugin) {
+  return sanitize("exec plugin \"" + plugin.command + "\"", 512);
+}
 
 std::string encode_exec_info(const ExecPlugin& plugin, const KubeconfigAccess& access,
                              const std::string& ca_pem) {
@@ -78,7 +82,7 @@ Expected<ExecCredential> decode_exec_credential(std::string_view json,
 }
 
 Expected<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const KubeconfigAccess& access,
-                                         const std::string& ca_pem) {
+                                         const std::string& ca_pem, const std::stop_token& stop) {
   ProcessRequest request;
   request.command = plugin.command;
   request.arguments = plugin.arguments;
@@ -87,6 +91,7 @@ Expected<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const Kubecon
                                    encode_exec_info(plugin, access, ca_pem));
   request.timeout = kTimeout;
   request.output_bytes_max = kOutputBytes;
+  request.stop = stop;
   const Expected<ProcessResult> result = run_process(request);
   if (!result) {
     return fail(result.error().code, described(plugin, result.error().message),

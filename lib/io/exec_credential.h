@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,11 @@ std::string encode_exec_info(const ExecPlugin& plugin, const KubeconfigAccess& a
 Expected<ExecCredential> decode_exec_credential(std::string_view json,
                                                 const std::string& api_version);
 
-// Runs the plugin; blocks for up to 15 s.
+// "exec plugin "aws"", for messages.
+std::string exec_plugin_name(const ExecPlugin& plugin);
+
+// Runs the plugin; blocks for up to 15 s, or until it is told to stop.
 Expected<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const KubeconfigAccess& access,
-                                         const std::string& ca_pem);
+                                         const std::string& ca_pem, const std::stop_token& stop);
 
 }  // namespace loglink

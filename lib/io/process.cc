@@ -152,6 +152,10 @@ Expected<ProcessResult> run_process(const ProcessRequest& request) {
                                                      std::to_string(request.output_bytes_max) +
                                                      " bytes");
     }
+    if (!last && request.stop.stop_requested()) {
+      kill_and_reap(child);
+      return fail(ErrorCode::kFailedPrecondition, request.command + " was killed: we are to end");
+    }
     if (!last && clock.now().monotonic > deadline) {
       kill_and_reap(child);
       return fail(ErrorCode::kIo, request.command + " did not end within " +

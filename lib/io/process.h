@@ -1,6 +1,7 @@
 // Runs one program to its end, with bounds on time and output.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ struct ProcessRequest {
   std::vector<std::pair<std::string, std::string>> environment;  // added to our own
   Duration timeout{0};
   std::size_t output_bytes_max = 0;
+  std::stop_token stop;  // the program is killed when this is asked for
 };
 
 struct ProcessResult {
@@ -24,8 +26,9 @@ struct ProcessResult {
   std::string errors;  // the first 4 KiB of stderr
 };
 
-// Blocks. stdin is /dev/null. A program that runs or writes too long is killed with its process
-// group. posix_spawn, because a fork of a threaded program is not safe to continue.
+// Blocks. stdin is /dev/null. A program that runs or writes too long, or is not wanted any more, is
+// killed with its process group. posix_spawn, because a fork of a threaded program is not safe to
+// continue.
 Expected<ProcessResult> run_process(const ProcessRequest& request);
 
 }  // namespace loglink

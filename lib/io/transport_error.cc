@@ -117,4 +117,11 @@ KubeError credential_error(KubeErrorKind kind, const Error& error) {
   return out;
 }
 
+KubeError credential_late() {
+  KubeError out;
+  out.kind = KubeErrorKind::kDeadline;
+  out.message = "deadline passed: the kubeconfig's exec plugin has not answered yet";
+  return out;
+}
+
 }  // namespace loglink

@@ -36,4 +36,7 @@ KubeError transport_error(const TransportTrouble& trouble, const Endpoint& endpo
 // A credential or certificate that could not be had: nothing was sent.
 KubeError credential_error(KubeErrorKind kind, const Error& error);
 
+// The deadline passed while the credential was waited for: nothing was sent.
+KubeError credential_late();
+
 }  // namespace loglink

@@ -114,6 +114,45 @@ class BeastStreamTest : public ::testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(Transport, BeastStreamTest, ::testing::Values(true, false),
                          [](const auto& parameter) { return parameter.param ? "Tls" : "Plain"; });
 
+TEST_P(BeastStreamTest, WaitsForACredentialWithoutHoldingUpTheLoop) {
+  ScriptedServer server(server_options(), [&](ServerConnection& connection) {
+    if (connection.read_request()) connection.answer(200, "{}");
+  });
+  credentials_->set_ready(false);
+  connect(access(server.port()));
+  Recorder& recorder = new_recorder();
+  Recorder& cancelled = new_recorder();
+  open(recorder);
+  const StreamId unwanted = open(cancelled);
+  ASSERT_TRUE(eventually([&] { return credentials_->asked() > 4; }));
+  thread_.call([&] { transport_->cancel(unwanted); });
+  EXPECT_EQ(recorder.callbacks(), 0);
+  EXPECT_EQ(server.connections(), 0);
+  credentials_->set_ready(true);
+  ASSERT_TRUE(recorder.wait_end());
+  EXPECT_EQ(recorder.head()->status, 200);
+  EXPECT_EQ(cancelled.callbacks(), 0);
+}
+
+TEST_P(BeastStreamTest, AWaitForACredentialEndsWithTheTransport) {
+  credentials_->set_ready(false);
+  connect(access(closed_port()));
+  Recorder& recorder = new_recorder();
+  open(recorder);
+  ASSERT_TRUE(eventually([&] { return credentials_->asked() > 1; }));
+  thread_.call([&] { transport_.reset(); });
+  const int asked = credentials_->asked();
+  // Two more turns of those in which it would be asked.
+  std::promise<void> turned;
+  thread_.call([&] {
+    const MonotonicTime now = SystemClock().now().monotonic;
+    thread_.loop().post_at(now + kCredentialAgain * 2, [&] { turned.set_value(); });
+  });
+  turned.get_future().wait();
+  EXPECT_EQ(credentials_->asked(), asked);
+  EXPECT_EQ(recorder.callbacks(), 0);
+}
+
 TEST_P(BeastStreamTest, SendsWhatTheServerNeedsAndNoAcceptEncoding) {
   std::promise<SeenRequest> seen;
   ScriptedServer server(server_options(), [&](ServerConnection& connection) {

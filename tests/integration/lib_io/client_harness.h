@@ -56,6 +56,10 @@ class TestCredentials final : public CredentialSource {
  public:
   TlsMaterial material;  // before use
 
+  bool ready(MonotonicTime /*now*/) override {
+    ++asked_;
+    return ready_;
+  }
   Expected<std::string> authorization(MonotonicTime /*now*/) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     return token_.empty() ? "" : "Bearer " + token_;
@@ -72,6 +76,10 @@ class TestCredentials final : public CredentialSource {
     token_ = token;
     next_token_ = next;
   }
+  // As while an exec plugin is at work.
+  void set_ready(bool ready) { ready_ = ready; }
+  // How often somebody asked whether they are ready.
+  int asked() { return asked_; }
   int invalidations() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return invalidations_;
@@ -82,6 +90,8 @@ class TestCredentials final : public CredentialSource {
   std::string token_;
   std::string next_token_;
   int invalidations_ = 0;
+  std::atomic<bool> ready_{true};
+  std::atomic<int> asked_{0};
 };
 
 inline constexpr const char* kLoopbackNames = "DNS:localhost,IP:127.0.0.1,IP:::1";

@@ -13,6 +13,7 @@
 #include <map>
 
 #include "lib/io/process.h"
+#include "tests/integration/lib_io/client_harness.h"
 #include "tests/integration/lib_io/test_certificates.h"
 
 namespace loglink::testing {
@@ -211,6 +212,11 @@ class ExecPluginTest : public CredentialsTest {
                             "./plugin, args: [arg], env: [{name: EXTRA, value: extra}], "
                             "installHint: see the manual}"));
   }
+  // What requests are given at `now`, once the plugin has answered.
+  static Expected<std::string> given(CredentialSource& credentials, MonotonicTime now) {
+    EXPECT_TRUE(eventually([&] { return credentials.ready(now); }));
+    return credentials.authorization(now);
+  }
   static std::string credential(const std::string& status) {
     return R"(echo "{\"kind\":\"ExecCredential\",\"apiVersion\":)"
            R"(\"client.authentication.k8s.io/v1\",\"status\":{)" +
@@ -223,7 +229,7 @@ TEST_F(ExecPluginTest, GivesArgumentsEnvironmentAndInfo) {
       load(with_plugin("case $KUBERNETES_EXEC_INFO in *ExecCredential*) i=info;; esac\n" +
                        credential(R"(\"token\":\"$1-$EXTRA-$i\")")));
   ASSERT_TRUE(access) << access.error().message;
-  EXPECT_EQ(access->credentials->authorization(start_).value(), "Bearer arg-extra-info");
+  EXPECT_EQ(given(*access->credentials, start_).value(), "Bearer arg-extra-info");
 }
 
 TEST_F(ExecPluginTest, IsRunAgainOnlyAfterExpiryOr401) {
@@ -231,29 +237,59 @@ TEST_F(ExecPluginTest, IsRunAgainOnlyAfterExpiryOr401) {
   const std::string script = "echo x >> " + count + "\nn=$(wc -l < " + count + ")\n";
   const auto access = load(with_plugin(script + credential(R"(\"token\":\"t$n\")")));
   ASSERT_TRUE(access) << access.error().message;
-  EXPECT_EQ(access->credentials->authorization(start_).value(), "Bearer t1");
-  EXPECT_EQ(access->credentials->authorization(start_ + seconds(3600)).value(), "Bearer t1");
+  EXPECT_EQ(given(*access->credentials, start_).value(), "Bearer t1");
+  EXPECT_EQ(given(*access->credentials, start_ + seconds(3600)).value(), "Bearer t1");
   access->credentials->invalidate();
-  EXPECT_EQ(access->credentials->authorization(start_).value(), "Bearer t2");
+  EXPECT_EQ(given(*access->credentials, start_ + seconds(3600)).value(), "Bearer t2");
 
   const auto expired = load(with_plugin(
       script +
       credential(R"(\"token\":\"t$n\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\")")));
   ASSERT_TRUE(expired);
-  EXPECT_EQ(expired->credentials->authorization(start_).value(), "Bearer t3");
-  EXPECT_EQ(expired->credentials->authorization(start_).value(), "Bearer t4");
+  EXPECT_EQ(given(*expired->credentials, start_).value(), "Bearer t3");
+  EXPECT_FALSE(expired->credentials->ready(start_ + seconds(3600)));
 }
 
 TEST_F(ExecPluginTest, SaysWhatFailedAndHowToGetIt) {
   const auto failing = load(with_plugin("echo please log in >&2\nexit 3\n"));
   ASSERT_TRUE(failing) << "a plugin that fails now does not end the program";
-  const std::string message = failing->credentials->authorization(start_).error().message;
+  const std::string message = given(*failing->credentials, start_).error().message;
   EXPECT_THAT(message, HasSubstr("exit code 3: please log in"));
   EXPECT_THAT(message, HasSubstr("see the manual"));
   EXPECT_EQ(message.find('\n'), std::string::npos);
   std::filesystem::remove(directory_ + "/plugin");
-  EXPECT_THAT(failing->credentials->authorization(start_).error().message,
-              HasSubstr("No such file"));
+  // The failure is told until a later run has ended.
+  EXPECT_TRUE(eventually([&] {
+    const MonotonicTime now = SystemClock().now().monotonic + seconds(61);
+    const std::string next = given(*failing->credentials, now).error().message;
+    return next.find("No such file") != std::string::npos;
+  }));
+}
+
+TEST_F(ExecPluginTest, OneThatHangsIsKilledWithItsChildrenWhenWeEnd) {
+  const std::string pids = directory_ + "/pids";
+  auto access = load(with_plugin("sleep 600 &\necho $! $$ > " + pids + ".new\nmv " + pids +
+                                 ".new " + pids + "\nsleep 600\n"));
+  ASSERT_TRUE(access) << access.error().message;
+  EXPECT_FALSE(access->credentials->ready(start_));
+  EXPECT_THAT(access->credentials->authorization(start_).error().message,
+              HasSubstr("has not answered yet"));
+  EXPECT_THAT(access->credentials->tls(start_).error().message, HasSubstr("has not answered yet"));
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(pids); }));
+  pid_t child = 0;
+  pid_t plugin = 0;
+  std::ifstream(pids) >> child >> plugin;
+  ASSERT_GT(child, 1);
+  const auto start = std::chrono::steady_clock::now();
+  access->credentials.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(10)) << "it was waited for";
+  EXPECT_EQ(kill(plugin, 0), -1);
+  // Nobody here is its parent: it may be a zombie for a moment.
+  EXPECT_TRUE(eventually([&] {
+    std::string pid, name, state;
+    std::ifstream("/proc/" + std::to_string(child) + "/stat") >> pid >> name >> state;
+    return state.empty() || state == "Z";
+  }));
 }
 
 // A grandchild that kept our listening socket kept its port, too.
@@ -277,6 +313,13 @@ TEST(RunProcessTest, KillsWhatRunsOrWritesTooLong) {
   request.output_bytes_max = 1000;
   request.arguments = {"-c", "sleep 600 & sleep 600"};
   EXPECT_THAT(run_process(request).error().message, HasSubstr("did not end within"));
+  // The same where it is not wanted any more.
+  std::stop_source stop;
+  stop.request_stop();
+  request.timeout = seconds(600);
+  request.stop = stop.get_token();
+  EXPECT_THAT(run_process(request).error().message, HasSubstr("was killed: we are to end"));
+  request.stop = {};
   request.timeout = seconds(20);
   request.arguments = {"-c", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"};
   EXPECT_THAT(run_process(request).error().message, HasSubstr("more than 1000 bytes"));

@@ -69,6 +69,25 @@ TEST(EventLoopTest, ReplacesAnAlarmThatIsDueAlready) {
   EXPECT_LE(wrong, 1);  // only the first, if the loop came to it before the post
 }
 
+TEST(EventLoopTest, RunsEachTaskAtItsTime) {
+  std::vector<int> order;
+  const auto unrun = std::make_shared<int>(0);
+  {
+    EventLoop loop;
+    const MonotonicTime at = in(std::chrono::milliseconds(20));
+    loop.post_at(at, [&] {
+      order.push_back(2);
+      EXPECT_GE(SystemClock().now().monotonic, at);
+      loop.stop();
+    });
+    loop.post_at(in(std::chrono::milliseconds(1)), [&] { order.push_back(1); });
+    loop.post_at(in(std::chrono::hours(1)), [&order, unrun] { order.push_back(3); });
+    loop.run();
+  }
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  EXPECT_EQ(unrun.use_count(), 1) << "a task that never ran was not dropped with its loop";
+}
+
 TEST(EventLoopTest, CallsAgainWhileTheDescriptorIsReadable) {
   EventLoop loop;
   const UniqueFd fd(eventfd(3, EFD_SEMAPHORE | EFD_CLOEXEC));

@@ -90,6 +90,42 @@ INSTANTIATE_TEST_SUITE_P(Library, UnaryClientTest,
                            return parameter.param == Library::kBeast ? "Beast" : "Cpprest";
                          });
 
+TEST_P(UnaryClientTest, WaitsForACredentialUntilTheDeadline) {
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) connection.answer(200, "{}");
+  });
+  credentials_->set_ready(false);
+  connect(access(server.port()));
+  UnaryRequest late = get();
+  late.deadline = milliseconds(50);
+  const UnaryResult missed = send(late);
+  ASSERT_FALSE(missed);
+  EXPECT_EQ(missed.error().kind, KubeErrorKind::kDeadline);
+  EXPECT_THAT(missed.error().message, HasSubstr("exec plugin has not answered yet"));
+
+  UnaryRequest patient = get();
+  patient.deadline = kPatience;
+  const int asked = credentials_->asked();
+  std::future<UnaryResult> waiting = begin(patient);
+  ASSERT_TRUE(eventually([&] { return credentials_->asked() > asked + 1; }));
+  EXPECT_EQ(server.connections(), 0);
+  credentials_->set_ready(true);
+  const UnaryResult sent = wait_for(std::move(waiting));
+  ASSERT_TRUE(sent) << sent.error().message;
+}
+
+TEST_P(UnaryClientTest, IsDestroyedWhileItWaitsForACredential) {
+  credentials_->set_ready(false);
+  connect(access(closed_port()));
+  UnaryRequest patient = get();
+  patient.deadline = seconds(100000);
+  std::future<UnaryResult> unanswered = begin(patient);
+  ASSERT_TRUE(eventually([&] { return credentials_->asked() > 1; }));
+  thread_.call([this] { client_.reset(); });
+  // Its callback was dropped, not called.
+  EXPECT_THROW(wait_for(std::move(unanswered)), std::future_error);
+}
+
 TEST_P(UnaryClientTest, SendsMethodTargetHeadersAndBody) {
   std::mutex mutex;
   std::vector<SeenRequest> seen;
