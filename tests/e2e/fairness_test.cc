@@ -25,6 +25,10 @@ class Fairness : public ::testing::Test {
         << world.annotation(name, "loglink/message");
     return uid;
   }
+  // Two digits: of pods of one second the order of the names decides, so it is that of creation.
+  static std::string greedy_name(int index) {
+    return std::string("greedy-") + (index < 10 ? "0" : "") + std::to_string(index);
+  }
   // A pod whose sources are as large as annotations allow: one alone takes its 8 KiB.
   void create_largest_pod(const std::string& namespace_name, int index) {
     std::string patterns(64, 'a');
@@ -42,7 +46,7 @@ class Fairness : public ::testing::Test {
         "/api/v1/namespaces/" + namespace_name + "/pods",
         {{"apiVersion", "v1"},
          {"kind", "Pod"},
-         {"metadata", {{"name", "greedy-" + std::to_string(index)}, {"annotations", annotations}}},
+         {"metadata", {{"name", greedy_name(index)}, {"annotations", annotations}}},
          {"spec",
           {{"nodeName", world.node()},
            {"volumes", kVolume},
@@ -50,8 +54,8 @@ class Fairness : public ::testing::Test {
             Json::array({{{"name", "app"}, {"image", "app:1"}, {"volumeMounts", kMount}}})}}}});
   }
   std::string word_of(const std::string& namespace_name, int index, const std::string& key) {
-    const auto pod = world.api().get("/api/v1/namespaces/" + namespace_name + "/pods/greedy-" +
-                                     std::to_string(index));
+    const auto pod =
+        world.api().get("/api/v1/namespaces/" + namespace_name + "/pods/" + greedy_name(index));
     if (!pod) return "";
     return pod->at("metadata").value("annotations", Json::object()).value(key, "");
   }
@@ -105,7 +109,7 @@ TEST_F(Fairness, ANamespaceThatFillsItsHalfOfANodeTakesNothingFromItsNeighbours)
   EXPECT_LE(greedy_bytes, 128U * 1024);
   EXPECT_GE(greedy_bytes, 100U * 1024) << "it has its half indeed";
   for (int i = 0; i < kPods; ++i) {
-    world.api().remove("/api/v1/namespaces/" + greedy + "/pods/greedy-" + std::to_string(i));
+    world.api().remove("/api/v1/namespaces/" + greedy + "/pods/" + greedy_name(i));
   }
 }
 
