@@ -392,7 +392,8 @@ bool Agent::is_answered() const {
 bool Agent::may_plan(const Now& now) const {
   if (!links_known_ || links_dirty_) return false;
   if (!plan_wanted_ && next_change_ > now.monotonic) return false;
-  return now.monotonic >= pace_.ready_at(scanner_.is_scanning());
+  // Where it still looks it knows only a part, be it of directories or of single targets.
+  return now.monotonic >= pace_.ready_at(scanner_.is_scanning() || !probe_queue_.empty());
 }
 
 void Agent::run_plan(const Now& now) {

@@ -22,9 +22,9 @@ void PlanPace::planned(MonotonicTime now) {
   ready_at_ = now;
 }
 
-MonotonicTime PlanPace::ready_at(bool is_scanning) const {
-  if (!is_scanning) return ready_at_;
-  return std::max(ready_at_, ended_at_ + kPlanWhileScanning);
+MonotonicTime PlanPace::ready_at(bool is_looking) const {
+  if (!is_looking) return ready_at_;
+  return std::max(ready_at_, ended_at_ + kPlanWhileLooking);
 }
 
 }  // namespace loglink

@@ -17,8 +17,9 @@ class PlanPace {
   void planned(MonotonicTime now);
   [[nodiscard]] bool is_measuring() const { return is_measuring_; }
 
-  // While directories are being read a plan knows only a part, and is soon made again.
-  [[nodiscard]] MonotonicTime ready_at(bool is_scanning) const;
+  // While directories are being read, or targets looked at, a plan knows only a part, and is soon
+  // made again.
+  [[nodiscard]] MonotonicTime ready_at(bool is_looking) const;
   // The end of the last plan, or the start.
   [[nodiscard]] MonotonicTime last_end() const { return ended_at_; }
 
@@ -38,7 +39,7 @@ inline constexpr Duration kPlanCredit = std::chrono::seconds(3);
 inline constexpr Duration kPlanGapMost = std::chrono::seconds(1);
 // Less is no wait.
 inline constexpr Duration kPlanGapLeast = std::chrono::milliseconds(1);
-// While directories are still being read, what is known already is linked this often.
-inline constexpr Duration kPlanWhileScanning = std::chrono::milliseconds(200);
+// While it still looks at directories or targets, what is known already is linked this often.
+inline constexpr Duration kPlanWhileLooking = std::chrono::milliseconds(200);
 
 }  // namespace loglink

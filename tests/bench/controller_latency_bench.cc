@@ -44,6 +44,7 @@ constexpr int kPodsOfNode = kPods / kNodes;
 constexpr int kSamples = 200;
 constexpr int kTurn = 20;  // samples of one pair before the other one's turn
 constexpr int kBusyWritesPerSecond = 100;
+constexpr std::chrono::seconds kAgentSilence(65);
 
 void pause(std::chrono::milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
 
@@ -264,6 +265,9 @@ void run() {
   std::vector<std::unique_ptr<Pair>> pairs;
   pairs.push_back(start_loglink(base));
   if (auto peer = start_peer(base)) pairs.push_back(std::move(peer));
+  for (auto& pair : pairs) pair->settle();
+  // Pods of nodes without an agent are told so after a minute: hundreds of writes of their own.
+  pause(kAgentSilence);
   for (auto& pair : pairs) pair->settle();
   // Their connections are open.
   std::vector<double> ignored;

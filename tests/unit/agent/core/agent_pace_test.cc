@@ -78,10 +78,29 @@ TEST_F(AgentPace, ARestartedAgentDoesNotPlanAgainAndAgainWhileItReadsItsDirector
   const int stats = world.files.calls(FileVerb::kStat);
   const Duration taken = work_until([&] { return world.link_names().size() == 10 * 401; });
   EXPECT_LE(plans(), 2U);
-  EXPECT_LE(taken, kPlanWhileScanning + 3 * plan_cost + 14 * step_cost);
+  EXPECT_LE(taken, kPlanWhileLooking + 3 * plan_cost + 14 * step_cost);
   EXPECT_EQ(world.files.link_changes(), changes + 10);
   // No file is looked at alone that the listing of its directory shows in a moment.
   EXPECT_EQ(world.files.calls(FileVerb::kStat), stats);
+}
+
+// A plan between every few of them would cost more than all of them together.
+TEST_F(AgentPace, ARestartedAgentLooksAtAllThatLingersBeforeItPlansAgain) {
+  write_many("web-0", 3'000);
+  world.desire({empty_dir_source("web-0")});
+  world.pass(10s);
+  ASSERT_THAT(world.link_names(), SizeIs(3'000));
+  world.desire({});
+  world.settle();
+  write("web-1", "a.log");
+
+  plan_cost = 60ms;
+  world.restart();
+  world.desire({empty_dir_source("web-1")});
+  work_until([&] { return world.agent().next_wakeup() > world.now.monotonic + 1s; });
+  EXPECT_TRUE(is_linked("web-1", "a.log"));
+  EXPECT_THAT(world.link_names(), SizeIs(3'001)) << "their files are there, and they linger";
+  EXPECT_LE(plans(), 3U);
 }
 
 TEST_F(AgentPace, WhileALargeDirectoryIsReadOthersAreLinkedAndPlansAreFew) {
@@ -92,10 +111,10 @@ TEST_F(AgentPace, WhileALargeDirectoryIsReadOthersAreLinkedAndPlansAreFew) {
   world.desire({empty_dir_source("web-0"), empty_dir_source("web-9")});
   const Duration taken = work_until([&] { return is_linked("web-0", "a.log"); });
   EXPECT_TRUE(world.agent().scanner().is_scanning());
-  EXPECT_LE(taken, kPlanWhileScanning + 2 * step_cost + plan_cost);
+  EXPECT_LE(taken, kPlanWhileLooking + 2 * step_cost + plan_cost);
   const Duration rest = work_until([&] { return !world.agent().scanner().is_scanning(); });
   EXPECT_GE(rest, 20 * step_cost);
-  EXPECT_LE(plans(), 2U + static_cast<unsigned>(rest / (kPlanWhileScanning + plan_cost)));
+  EXPECT_LE(plans(), 2U + static_cast<unsigned>(rest / (kPlanWhileLooking + plan_cost)));
   work_until([&] { return is_linked("web-9", "108999.log"); });
   EXPECT_THAT(world.link_names(), SizeIs(1 + 9'000));
 }

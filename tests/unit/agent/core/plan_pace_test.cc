@@ -30,7 +30,7 @@ class PlanPaceTest : public testing::Test {
 
 TEST_F(PlanPaceTest, TheFirstPlanIsMadeAtOnceButForDirectoriesThatAreStillBeingRead) {
   EXPECT_LE(pace.ready_at(false), kStart);
-  EXPECT_EQ(pace.ready_at(true), kStart + kPlanWhileScanning);
+  EXPECT_EQ(pace.ready_at(true), kStart + kPlanWhileLooking);
 }
 
 TEST_F(PlanPaceTest, OnlyTheStepAfterItTellsWhatAPlanCosts) {
@@ -41,7 +41,7 @@ TEST_F(PlanPaceTest, OnlyTheStepAfterItTellsWhatAPlanCosts) {
   EXPECT_FALSE(pace.is_measuring());
   EXPECT_EQ(pace.last_end(), now + 40ms);
   EXPECT_EQ(pace.ready_at(false), now + 40ms);
-  EXPECT_EQ(pace.ready_at(true), now + 40ms + kPlanWhileScanning);
+  EXPECT_EQ(pace.ready_at(true), now + 40ms + kPlanWhileLooking);
   pace.step(now + 10s);  // without a plan
   EXPECT_EQ(pace.last_end(), now + 40ms);
   EXPECT_EQ(pace.ready_at(false), now + 40ms);
@@ -75,11 +75,11 @@ TEST_F(PlanPaceTest, PlansThatNeverEndTakeATenthOfTheTime) {
 
 TEST_F(PlanPaceTest, TheGapBeginsWithTheEndOfAPlanAlsoWhileDirectoriesAreRead) {
   plan(700ms, true);
-  EXPECT_EQ(now, kStart + kPlanWhileScanning + 700ms);
+  EXPECT_EQ(now, kStart + kPlanWhileLooking + 700ms);
   EXPECT_GE(gap(true), 700ms);
   now = now + 10s;
   plan(5ms, true);
-  EXPECT_EQ(gap(true), kPlanWhileScanning);
+  EXPECT_EQ(gap(true), kPlanWhileLooking);
 }
 
 TEST_F(PlanPaceTest, HoweverSlowTheMachineNothingWaitsLong) {
