@@ -17,6 +17,7 @@
 #include "lib/io/cpprest_trouble.h"
 #include "lib/io/http_clients.h"
 #include "lib/io/http_text.h"
+#include "lib/io/system_trust.h"
 #include "lib/io/tls_context.h"
 #include "lib/io/transport_error.h"
 #include "lib/model/limits.h"
@@ -175,7 +176,7 @@ http::method method_of(Method method) {
   __builtin_unreachable();
 }
 
-// Wakes calls that wait: one has ended, or all shall.
+// Wakes a thread whose call has ended, or shall.
 struct Signal {
   std::mutex mutex;
   std::condition_variable changed;
@@ -412,49 +413,61 @@ struct Job {
   MonotonicTime deadline;
 };
 
-// Jobs from the loop to threads; bounded.
+// Jobs from the loop to threads; bounded. A job goes to the thread that worked last: its connection
+// is open, and no other thread is woken.
 class Lane {
  public:
-  explicit Lane(std::shared_ptr<Signal> signal) : signal_(std::move(signal)) {}
-
   // False, and `job` is as before, when the queue is full.
   bool push(Job& job) {
-    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    const std::lock_guard<std::mutex> lock(mutex_);
     if (jobs_.size() >= kQueueLength) return false;
     jobs_.push_back(std::move(job));
-    signal_->changed.notify_all();
+    if (idle_.empty()) return true;
+    idle_.back()->notify_one();
+    idle_.pop_back();
     return true;
   }
-  // Blocks; nullopt when the client is being destroyed.
+  // Blocks; nullopt after stop().
   std::optional<Job> pop() {
-    std::unique_lock<std::mutex> lock(signal_->mutex);
-    signal_->changed.wait(lock, [this] { return signal_->stopping || !jobs_.empty(); });
-    if (signal_->stopping) return std::nullopt;
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stopping_ && jobs_.empty()) {
+      std::condition_variable woken;
+      idle_.push_back(&woken);
+      woken.wait(lock);
+      std::erase(idle_, &woken);  // it may have woken by itself
+    }
+    if (stopping_) return std::nullopt;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     return job;
   }
+  void stop() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    for (std::condition_variable* const each : idle_) each->notify_one();
+  }
 
  private:
-  const std::shared_ptr<Signal> signal_;
+  std::mutex mutex_;
   std::deque<Job> jobs_;
+  std::vector<std::condition_variable*> idle_;  // of threads in pop(); who worked last is last
+  bool stopping_ = false;
 };
 
 class CpprestUnaryClient final : public UnaryClient {
  public:
   CpprestUnaryClient(EventLoop& loop, ClusterAccess access, std::string user_agent, int workers)
       : loop_(loop), access_(std::move(access)), user_agent_(std::move(user_agent)) {
-    threads_.emplace_back([this]() noexcept { serve(leases_); });
-    for (int i = 0; i < workers; ++i) {
-      threads_.emplace_back([this]() noexcept { serve(others_); });
-    }
+    start(leases_);
+    for (int i = 0; i < workers; ++i) start(others_);
   }
 
   ~CpprestUnaryClient() override {
-    {
-      const std::lock_guard<std::mutex> lock(signal_->mutex);
-      signal_->stopping = true;
-      signal_->changed.notify_all();
+    for (Lane* const lane : {&leases_, &others_}) lane->stop();
+    for (const std::shared_ptr<Signal>& signal : signals_) {
+      const std::lock_guard<std::mutex> lock(signal->mutex);
+      signal->stopping = true;
+      signal->changed.notify_all();
     }
     for (std::thread& thread : threads_) thread.join();
   }
@@ -474,8 +487,14 @@ class CpprestUnaryClient final : public UnaryClient {
   }
 
  private:
-  void serve(Lane& lane) noexcept {
-    Caller caller(access_, user_agent_, signal_);
+  void start(Lane& lane) {
+    const auto signal = std::make_shared<Signal>();
+    signals_.push_back(signal);
+    threads_.emplace_back([this, &lane, signal]() noexcept { serve(lane, signal); });
+  }
+
+  void serve(Lane& lane, const std::shared_ptr<Signal>& signal) noexcept {
+    Caller caller(access_, user_agent_, signal);
     while (std::optional<Job> job = lane.pop()) {
       UnaryResult result = guarded_call(caller, *job);
       answer(std::move(*job), std::move(result));
@@ -503,9 +522,9 @@ class CpprestUnaryClient final : public UnaryClient {
   EventLoop& loop_;
   const ClusterAccess access_;
   const std::string user_agent_;
-  const std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
-  Lane leases_{signal_};
-  Lane others_{signal_};
+  Lane leases_;
+  Lane others_;
+  std::vector<std::shared_ptr<Signal>> signals_;  // one a thread
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   std::vector<std::thread> threads_;  // last: they use all of the above
 };
@@ -515,6 +534,7 @@ class CpprestUnaryClient final : public UnaryClient {
 void initialize_cpprest() {
   static std::once_flag once;
   std::call_once(once, [] {
+    hide_system_trust();
     crossplat::threadpool::initialize_with_threads(1);
     // Made when it is first asked for, which two of our threads must not do at once.
     pplx::get_ambient_scheduler();

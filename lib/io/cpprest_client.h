@@ -12,7 +12,8 @@
 
 namespace loglink {
 
-// First line of main: cpprestsdk's pool is one thread, not forty. More calls do nothing.
+// First line of main: cpprestsdk's pool is one thread, not forty, and it reads no certificate
+// authorities that it is not to trust (system_trust.h). More calls do nothing.
 void initialize_cpprest();
 
 // `workers` threads make blocking calls; one more serves Leases only, so that a renewal never waits

@@ -14,6 +14,7 @@
 
 #include "lib/base/time_text.h"
 #include "lib/base/unique_fd.h"
+#include "lib/io/system_trust.h"
 
 namespace loglink {
 namespace {
@@ -36,16 +37,21 @@ Expected<Pipe> make_pipe() {
 }
 
 std::vector<std::string> environment_of(const ProcessRequest& request) {
+  std::vector<std::pair<std::string, std::string>> set = request.environment;
+  for (const auto& [name, value] : hidden_variables()) {
+    if (value) set.emplace_back(name, *value);
+  }
+  const auto is_replaced = [&](const std::string& name) {
+    const auto has_name = [&](const auto& variable) { return variable.first == name; };
+    return std::any_of(set.begin(), set.end(), has_name) ||
+           std::any_of(hidden_variables().begin(), hidden_variables().end(), has_name);
+  };
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    const std::string name = text.substr(0, text.find('='));
-    const bool replaced =
-        std::any_of(request.environment.begin(), request.environment.end(),
-                    [&name](const auto& variable) { return variable.first == name; });
-    if (!replaced) all.push_back(text);
+    if (!is_replaced(text.substr(0, text.find('=')))) all.push_back(text);
   }
-  for (const auto& [name, value] : request.environment) {
+  for (const auto& [name, value] : set) {
     std::string text = name;
     all.push_back(text.append("=").append(value));
   }

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "lib/io/address.h"
+#include "lib/io/system_trust.h"
 
 namespace loglink {
 namespace {
@@ -84,7 +85,7 @@ Expected<void> configure_tls_context(ssl_ctx_st* context, const Endpoint& endpoi
   SSL_CTX_set_verify(context, endpoint.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                      nullptr);
   if (material.ca_pem.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
+    trust_system(context);
   } else {
     LOGLINK_TRY(trust_only(context, material.ca_pem));
   }

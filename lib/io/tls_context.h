@@ -13,8 +13,9 @@ struct ssl_st;
 
 namespace loglink {
 
-// Puts CA (that one only), client certificate, TLS 1.2 as the lowest version and the check of the
-// server's certificate into `context`. The error names the kubeconfig key that is wrong.
+// Puts CA (that one only; the system's where none is named), client certificate, TLS 1.2 as the
+// lowest version and the check of the server's certificate into `context`. The error names the
+// kubeconfig key that is wrong.
 Expected<void> configure_tls_context(ssl_ctx_st* context, const Endpoint& endpoint,
                                      const TlsMaterial& material);
 
