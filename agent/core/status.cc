@@ -37,7 +37,9 @@ std::string_view cure(Reason reason) {
       {Reason::kNameCollision,
        "another file has the link's name; rename one of them, or wait if it is no longer asked "
        "for"},
-      {Reason::kNameTooLong, "the link's name would be too long; shorten the pod's name"},
+      {Reason::kNameTooLong,
+       "the link's name or the path that it leads to would be too long; shorten the pod's or the "
+       "container's name, or the names of the directories"},
       {Reason::kAlreadyLinked,
        "another link has the file, so that no line is lost; loglink/exclude it here"},
       {Reason::kLinkLimitReached,
