@@ -41,7 +41,7 @@ using Millis = std::chrono::duration<double, std::milli>;
 constexpr int kPods = 20'000;
 constexpr int kNode = 1;  // none of whose pods asks for links
 constexpr int kPodsOfNode = kPods / kNodes;
-constexpr int kSamples = 200;
+constexpr int kSamples = 600;
 constexpr int kTurn = 20;  // samples of one pair before the other one's turn
 constexpr int kBusyWritesPerSecond = 100;
 constexpr std::chrono::seconds kAgentSilence(65);
