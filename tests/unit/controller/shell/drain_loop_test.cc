@@ -1,0 +1,307 @@
+// Drain on the simulated API, with the leader that it takes the lease from.
+#include "controller/shell/drain_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lib/codec/kube_json.h"
+#include "tests/unit/controller/shell/loop_world.h"
+
+namespace loglink {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+// Keeps answers back until they are asked for.
+class LateAnswers final : public UnaryClient {
+ public:
+  explicit LateAnswers(UnaryClient& inner) : inner_(inner) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    inner_.send(std::move(request), [this, done = std::move(done)](UnaryResult result) {
+      held_.emplace_back([done, result = std::move(result)] { done(result); });
+    });
+  }
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
+  void release() {
+    for (const auto& answer : std::exchange(held_, {})) answer();
+  }
+
+ private:
+  UnaryClient& inner_;
+  std::vector<std::function<void()>> held_;
+};
+
+// The watch brought what drain had written and the agent's answer to it, and then came the answer
+// to the write: taken for newer, it hid the agent's, and drain waited for it until its end.
+TEST(DrainLoopTest, SeesAnAgentThatIsFasterThanTheServersAnswer) {
+  World world(6);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  leader.crash();
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  LateAnswers writes(*client);
+  DrainLoop drain(
+      ControllerConfig{}, minutes(2), {*client, writes, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  for (int i = 0; i < 200 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {});
+    if (writes.held() == 0) continue;
+    world.agents_answer(0);
+    world.run(milliseconds(500), {});
+    writes.release();
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.unfinished().empty());
+}
+
+TEST(DrainLoopTest, TakesTheLeaseFromALeaderAndHoldsIt) {
+  World world(5);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  bool awake = false;
+  DrainLoop drain(
+      ControllerConfig{}, minutes(2), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [&] { awake = true; });
+  drain.start();
+  for (int i = 0; i < 200 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {&leader});
+    const auto source = world.object(kObjects + "/node-0")["spec"]["sources"];
+    if (i == 59) {
+      // What the agent takes as "at once", and keeps its answer for.
+      ASSERT_EQ(source.size(), 1U) << "emptied only when the links are gone";
+      EXPECT_EQ(source[0]["requires"], json({"remove-now"}));
+      EXPECT_TRUE(source[0].contains("removeAfter"));
+    }
+    if (i >= 60) world.agents_answer(0);
+  }
+  EXPECT_TRUE(awake);
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.unfinished().empty());
+  EXPECT_TRUE(leader.loop().drained());
+  EXPECT_THAT(leader.loop().not_ready_because(), HasSubstr("drained"));
+  world.run(minutes(5), {&leader});
+  EXPECT_TRUE(world.object(kObjects + "/node-0")["spec"]["sources"].empty());
+  EXPECT_EQ(world.object(kLease)["spec"]["holderIdentity"], "drained");
+  world.run(minutes(10), {&leader});
+  EXPECT_FALSE(world.object(kObjects + "/node-0")["spec"]["sources"].empty()) << "the hold is over";
+}
+
+// The leader has ten seconds to stop writing: they are not taken from the agents.
+TEST(DrainLoopTest, TheTimeForTheAgentsBeginsWhenTheyCanBeAsked) {
+  World world(11);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  DrainLoop drain(
+      ControllerConfig{}, seconds(5), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  for (int i = 0; i < 100 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {&leader});
+    const auto source = world.object(kObjects + "/node-0")["spec"]["sources"];
+    if (source.empty() || source[0].contains("removeAfter")) world.agents_answer(0);
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_TRUE(drain.emptying());
+  EXPECT_TRUE(drain.unfinished().empty());
+}
+
+// And an agent that never answers is not waited for any longer.
+TEST(DrainLoopTest, NamesTheNodeThatDoesNotAnswerWhenItsTimeIsUp) {
+  World world(12);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  leader.crash();
+
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  DrainLoop drain(
+      ControllerConfig{}, seconds(5), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  const auto began = world.clock.now().monotonic;
+  for (int i = 0; i < 100 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {});
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_LE(world.clock.now().monotonic - began, seconds(5 + 10 + 1));
+  ASSERT_EQ(drain.unfinished().size(), 1U);
+  EXPECT_EQ(drain.unfinished()[0].node, "node-0");
+}
+
+// Answers the writes of NodeLinkSets itself, as soon as it is asked to; the rest is the server's.
+class WriteAnswers final : public UnaryClient {
+ public:
+  using Answer = std::function<UnaryResult(const UnaryRequest&)>;
+  WriteAnswers(UnaryClient& inner, Answer answer) : inner_(inner), answer_(std::move(answer)) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    if (request.method != Method::kPut || request.target.rfind(kObjects, 0) != 0) {
+      return inner_.send(std::move(request), std::move(done));
+    }
+    ++writes;
+    waiting_.push_back({std::move(request), std::move(done)});
+    most_at_once = std::max(most_at_once, waiting_.size());
+  }
+  // False when nobody waits.
+  bool answer_all() {
+    const auto calls = std::exchange(waiting_, {});
+    for (const auto& [request, done] : calls) done(answer_(request));
+    return !calls.empty();
+  }
+
+  int writes = 0;
+  std::size_t most_at_once = 0;
+
+ private:
+  UnaryClient& inner_;
+  const Answer answer_;
+  std::vector<std::pair<UnaryRequest, std::function<void(UnaryResult)>>> waiting_;
+};
+
+// Drain as its command drives it: a step whenever it asks for one.
+class DrainRun {
+ public:
+  DrainRun(World& world, WriteAnswers::Answer answer)
+      : world_(world),
+        writes(*client_, std::move(answer)),
+        drain_(
+            ControllerConfig{}, minutes(2), {*client_, writes, *client_, world.clock, random_},
+            [this](const Remark& remark) { said += remark.message + "\n"; },
+            [this] { awake_ = true; }) {
+    drain_.start();
+  }
+
+  void run(Duration time) {
+    const MonotonicTime end = world_.clock.now().monotonic + time;
+    for (int round = 0; round < 2'000; ++round) {
+      bool busy = world_.kube.step(world_.clock.now());
+      busy = writes.answer_all() || busy;
+      if (awake_ || alarm_ <= world_.clock.now().monotonic) {
+        awake_ = false;
+        drain_.step();
+        alarm_ = drain_.next_wakeup();
+        busy = true;
+      }
+      if (busy) continue;
+      const MonotonicTime next = std::min(world_.kube.next_due(), alarm_);
+      world_.clock.advance_to(std::min(next, end));
+      if (next >= end) return;
+    }
+    FAIL() << "drain never comes to rest";
+  }
+  void run_until_first_write() {
+    for (int i = 0; i < 600 && writes.writes == 0; ++i) run(milliseconds(50));
+  }
+
+ private:
+  World& world_;
+  SeededRandom random_{9};
+  const std::unique_ptr<fakes::SimKubeClient> client_ =
+      world_.kube.connect("admin-token", world_.clock);
+  bool awake_ = false;
+  MonotonicTime alarm_;  // as LoopDriver sets it: what was asked for after the last step
+
+ public:
+  std::string said;
+  WriteAnswers writes;
+
+ private:
+  DrainLoop drain_;
+};
+
+UnaryResult refused(KubeErrorKind kind) {
+  KubeError error;
+  error.kind = kind;
+  error.message = "no";
+  return tl::unexpected<KubeError>(std::move(error));
+}
+
+// A NodeLinkSet of each of `count` nodes, with a source of a pod, and no controller.
+void publish_sets(World& world, int count) {
+  Process leader(world.kube, world.clock, 1, "a");
+  for (int i = 0; i < count; ++i) {
+    const std::string node = "pace-" + std::to_string(i);
+    world.create("/api/v1/nodes", {{"metadata", {{"name", node}}}});
+    world.create_pod("web-" + std::to_string(i), node, "/var/log/app");
+  }
+  world.run(seconds(10), {&leader});
+  ASSERT_EQ(world.kube.server().objects(kObjects).size(), static_cast<std::size_t>(count));
+}
+
+// What the server answers at once must not be asked at once again.
+TEST(DrainLoopTest, AWriteThatDoesNotHelpIsTriedAgainOnceASecond) {
+  struct Case {
+    std::string what;
+    std::function<UnaryResult(World&, const UnaryRequest&)> answer;
+  };
+  const std::vector<Case> cases = {
+      {"a CRD that prunes what is new",
+       [](World& world, const UnaryRequest& request) -> UnaryResult {
+         const std::string path = request.target.substr(0, request.target.find('?'));
+         return UnaryResponse{200, world.object(path).dump()};
+       }},
+      {"an answer that is no NodeLinkSet",
+       [](World&, const UnaryRequest&) -> UnaryResult {
+         return UnaryResponse{200, "{}"};
+       }},
+      {"a webhook", [](World&, const UnaryRequest&) { return refused(KubeErrorKind::kForbidden); }},
+      {"a race that is never won",
+       [](World&, const UnaryRequest&) { return refused(KubeErrorKind::kConflict); }},
+      {"a server that is away",
+       [](World&, const UnaryRequest&) { return refused(KubeErrorKind::kRefused); }},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    World world(21);
+    publish_sets(world, 3);
+    DrainRun drain(world, [&](const UnaryRequest& request) { return one.answer(world, request); });
+    drain.run_until_first_write();
+    drain.run(milliseconds(900));
+    ASSERT_EQ(drain.writes.writes, 3) << "each object once";
+    drain.run(seconds(5));
+    EXPECT_GE(drain.writes.writes, 3 * 5) << "it gave up";
+    EXPECT_LE(drain.writes.writes, 3 * 7);
+    EXPECT_THAT(drain.said, HasSubstr("trying again"));
+  }
+}
+
+TEST(DrainLoopTest, AFewObjectsAreWrittenAtATime) {
+  World world(22);
+  publish_sets(world, 30);
+  DrainRun drain(world, [&](const UnaryRequest& request) -> UnaryResult {
+    const fakes::FakeResponse response =
+        world.request("PUT", request.target, json::parse(request.body));
+    if (response.status != 200) return refused(KubeErrorKind::kConflict);
+    return UnaryResponse{200, response.body};
+  });
+  drain.run_until_first_write();
+  drain.run(seconds(2));
+  EXPECT_EQ(drain.writes.writes, 30);
+  EXPECT_EQ(drain.writes.most_at_once, 8U);
+}
+
+}  // namespace
+}  // namespace loglink
