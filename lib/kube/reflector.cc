@@ -50,14 +50,31 @@ void Reflector::settle(MonotonicTime now) {
 
 Reflector::PageEnd Reflector::page_ended(const std::string& resource_version,
                                          const std::string& continue_token, MonotonicTime now) {
-  static_cast<void>(now);
-  trouble_.reset();
+  const bool is_last = continue_token.empty();
+  if (!is_last && ++pages_ >= limits::kListPages) {
+    const KubeError error = endless_list();
+    endless_ = true;
+    list_again();
+    return {false, back_off(error, now), error};
+  }
+  if (is_last) endless_ = false;
+  // A page of a list that may be as endless as the last one is no good news.
+  if (!endless_) trouble_.reset();
   continue_token_ = continue_token;
-  if (!continue_token_.empty()) return {false, open_page()};
+  if (!is_last) return {false, open_page()};
   resource_version_ = resource_version;
   need_list_ = false;
   synced_ = true;
   return {true, open_watch(false)};
+}
+
+KubeError Reflector::endless_list() const {
+  KubeError error;
+  error.kind = KubeErrorKind::kProtocol;
+  error.message = "the list of " + options_.path + " does not end after " +
+                  std::to_string(limits::kListPages) + " pages: look at what stands between us " +
+                  "and the API server, which gives \"continue\" again and again";
+  return error;
 }
 
 bool Reflector::event_seen(bool is_bookmark, bool initial_events_end,
@@ -255,6 +272,7 @@ Reflector::Action Reflector::open_page() {
   OpenStream open;
   open.kind = StreamKind::kPage;
   open.begins_set = continue_token_.empty();
+  if (open.begins_set) pages_ = 0;
   open.deadline = kPageDeadline;
   open.target = options_.path;
   add_parameter(open.target, "limit", std::to_string(limits::kPageItems));

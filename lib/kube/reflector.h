@@ -12,6 +12,8 @@
 //   429, refused, cut, stalled: the same resourceVersion after a backoff, no relist; three watches
 //   in a row that brought nothing but server errors or silence: list again, because a server whose
 //   storage was restored never answers a version from its future;
+//   a list of more than limits::kListPages pages is given up as one that never ends, and is begun
+//   again after a backoff; that trouble stays until a list is whole;
 //   Retry-After is obeyed; whatever the error, it is tried again for ever;
 //   trouble ends with the first event, page, or second of an open watch;
 //   the backoff grows until a watch has lived for as long as the longest delay is (client-go, whose
@@ -77,6 +79,7 @@ class Reflector {
   struct PageEnd {
     bool initial_set_complete = false;
     Action next;
+    std::optional<KubeError> error = std::nullopt;  // why the list is given up
   };
   PageEnd page_ended(const std::string& resource_version, const std::string& continue_token,
                      MonotonicTime now);
@@ -104,6 +107,7 @@ class Reflector {
   Action open_next();
   Action open_page();
   Action open_watch(bool watch_list);
+  [[nodiscard]] KubeError endless_list() const;
   Action initial_watch_failed(const KubeError& error, MonotonicTime now);
   Action page_failed(const KubeError& error, MonotonicTime now);
   Action watch_failed(const KubeError& error, MonotonicTime now);
@@ -125,6 +129,8 @@ class Reflector {
   bool excused_ = false;                    // a short watch, since the backoff was forgotten
   bool excused_gone_ = false;               // a 410, since then
   int fruitless_watches_ = 0;               // in a row
+  int pages_ = 0;                           // that a list has given so far
+  bool endless_ = false;                    // the last list was given up
   std::optional<MonotonicTime> opened_at_;  // when the stream that is open answered 200
   std::string resource_version_;
   std::string continue_token_;

@@ -169,6 +169,7 @@ void WatchDriver::end_page(MonotonicTime now) {
       reflector_.page_ended(page->resource_version, page->continue_token, now);
   if (end.initial_set_complete) complete_set(reflector_.resource_version());
   apply(end.next);
+  if (end.error) restarted(to_string(end.error->kind));
   tell_trouble();
 }
 

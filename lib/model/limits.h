@@ -39,6 +39,9 @@ inline constexpr std::size_t kEventBytes = 16 * 1024 * 1024;  // client-go's lim
 inline constexpr std::size_t kUnaryBodyBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kPageBytes = 64 * 1024 * 1024;
 inline constexpr int kPageItems = 500;
+// Of one list: a million objects, where the largest clusters have 150,000 pods. A server or proxy
+// that goes on is not trusted to end.
+inline constexpr int kListPages = 2000;
 
 // Files that people write.
 inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;

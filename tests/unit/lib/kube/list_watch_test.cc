@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "lib/base/text.h"
+#include "lib/model/limits.h"
 
 namespace loglink {
 namespace {
@@ -318,6 +319,24 @@ TEST_F(ListWatchTest, PagesArePutTogether) {
   EXPECT_EQ(heard(), (Log{"replaced 10 a=1 b=2"}));
   EXPECT_NE(last_target().find("watch=1"), std::string::npos);
   EXPECT_NE(last_target().find("resourceVersion=10&"), std::string::npos);
+}
+
+TEST_F(ListWatchTest, AListThatNeverEndsIsToldAndCountedAndItsPartIsThrownAway) {
+  transport_.answer(422, "");
+  static_cast<void>(heard());
+  for (int page = 0; page < limits::kListPages; ++page) {
+    transport_.answer(200, "10 next;a ua 5 1");
+  }
+  const Log told = heard();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].rfind("trouble the list of /things does not end after", 0), 0U) << told[0];
+  EXPECT_EQ(restarts_.back(), "Protocol");
+  EXPECT_EQ(transport_.requests.size(), 1U + limits::kListPages) << "asked again without a pause";
+  wait_over();
+  transport_.answer(422, "");
+  EXPECT_EQ(last_target(), "/things?limit=500");
+  transport_.answer(200, "20 .;b ub 6 2");
+  EXPECT_EQ(heard(), (Log{"replaced 20 b=2", "well"}));
 }
 
 TEST_F(ListWatchTest, AnExpiredPageStartsTheSetAnew) {

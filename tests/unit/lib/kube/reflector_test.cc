@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "lib/model/limits.h"
+
 namespace loglink {
 namespace {
 
@@ -305,6 +307,57 @@ TEST_F(ReflectorTest, PagesFollowEachOtherAndTheLastOneCompletesTheSet) {
   action_ = end.next;
   expect_stream(StreamKind::kWatch);
   EXPECT_TRUE(has("resourceVersion=50&"));
+}
+
+// A server or proxy gave "continue" for ever, and was asked for page after page without a pause.
+TEST_F(ReflectorTest, AListThatNeverEndsIsGivenUpAndBegunAgainAfterAPause) {
+  ReflectorOptions options;
+  options.try_watch_list = false;
+  options.backoff = {seconds(1), 2, seconds(10), 0};
+  begin(options);
+  Duration last{0};
+  for (int round = 0; round < 4; ++round) {
+    for (int page = 1; page < limits::kListPages; ++page) {
+      action_ = reflector_->page_ended("50", "tok" + std::to_string(page), now_).next;
+      ASSERT_NE(open(), nullptr) << page;
+      ASSERT_EQ(reflector_->trouble().has_value(), round > 0) << "pages are no good news now";
+    }
+    // A page that has to be fetched again is not one more.
+    fail(Kind::kTruncated);
+    wait_over();
+    const Reflector::PageEnd end = reflector_->page_ended("50", "tok", now_);
+    action_ = end.next;
+    ASSERT_TRUE(wait().has_value()) << "round " << round;
+    EXPECT_GE(*wait(), last);
+    last = *wait();
+    EXPECT_FALSE(end.initial_set_complete);
+    ASSERT_TRUE(end.error.has_value());
+    EXPECT_EQ(end.error->kind, Kind::kProtocol);
+    EXPECT_EQ(end.error->message,
+              "the list of /api/v1/pods does not end after 2000 pages: look at what stands between "
+              "us and the API server, which gives \"continue\" again and again");
+    EXPECT_EQ(reflector_->trouble()->error, *end.error);
+    EXPECT_FALSE(reflector_->synced());
+    wait_over();
+    EXPECT_EQ(open()->target, "/api/v1/pods?limit=500");
+    EXPECT_TRUE(open()->begins_set);
+  }
+  EXPECT_EQ(last, seconds(10)) << "no good page has shortened the pause";
+  const Reflector::PageEnd end = reflector_->page_ended("60", "", now_);
+  EXPECT_TRUE(end.initial_set_complete);
+  EXPECT_FALSE(reflector_->trouble().has_value());
+}
+
+// 150,000 pods, and a server that gives a fifth of what it is asked for.
+TEST_F(ReflectorTest, TheListOfTheLargestClusterEndsInTime) {
+  ReflectorOptions options;
+  options.try_watch_list = false;
+  begin(options);
+  for (int page = 1; page < 150'000 / (limits::kPageItems / 5); ++page) {
+    action_ = reflector_->page_ended("50", "tok", now_).next;
+    ASSERT_NE(open(), nullptr) << page;
+  }
+  EXPECT_TRUE(reflector_->page_ended("50", "", now_).initial_set_complete);
 }
 
 TEST_F(ReflectorTest, APageThatCouldNotBeFetchedIsFetchedAgain) {
