@@ -34,6 +34,14 @@ int digits(std::string_view text, std::size_t at, std::size_t width) {
   return value;
 }
 
+// Nanoseconds since 1970 in 64 bits end in 2262.
+constexpr int kFirstYear = 1970;
+constexpr int kLastYear = 2261;
+
+constexpr WallTime kFirst{};
+constexpr WallTime kLast = WallTime(std::chrono::sys_days(std::chrono::year(kLastYear) / 12 / 31)) +
+                           std::chrono::hours(24) - seconds(1);
+
 }  // namespace
 
 std::string format_time(WallTime time) { return date_and_time(time) + "Z"; }
@@ -45,7 +53,9 @@ std::string format_micro_time(WallTime time) {
   return date_and_time(time) + text.data();
 }
 
-Expected<WallTime> parse_time(std::string_view text) {
+namespace {
+
+Expected<WallTime> parse(std::string_view text, bool any_year) {
   const auto bad = [&] {
     return fail(ErrorCode::kInvalidArgument,
                 "\"" + std::string(text) + "\" is not an RFC 3339 time (2026-01-02T03:04:05Z)");
@@ -64,8 +74,8 @@ Expected<WallTime> parse_time(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
-  // Nanoseconds since 1970 in 64 bits end in 2262.
-  if (!date.ok() || year < 1970 || year > 2261) return bad();
+  const bool fits = year >= kFirstYear && year <= kLastYear;
+  if (!date.ok() || (!fits && !any_year)) return bad();
   std::size_t at = 19;
   std::int64_t nanos = 0;
   if (at < text.size() && text[at] == '.') {
@@ -89,9 +99,16 @@ Expected<WallTime> parse_time(std::string_view text) {
     offset = std::chrono::hours(hours) + std::chrono::minutes(minutes);
     if (zone[0] == '-') offset = -offset;
   }
+  if (!fits) return year < kFirstYear ? kFirst : kLast;
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
          std::chrono::minutes(minute) + seconds(second) + std::chrono::nanoseconds(nanos) - offset;
 }
+
+}  // namespace
+
+Expected<WallTime> parse_time(std::string_view text) { return parse(text, false); }
+
+Expected<WallTime> parse_any_time(std::string_view text) { return parse(text, true); }
 
 Expected<Duration> parse_duration(std::string_view text) {
   const auto bad = [&] {

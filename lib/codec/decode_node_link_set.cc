@@ -117,8 +117,8 @@ Lease read_lease(const JsonReader& object) {
   out.holder = spec.text("holderIdentity");
   out.duration_seconds = spec.count("leaseDurationSeconds");
   out.transitions = spec.count("leaseTransitions");
-  out.acquired = spec.time("acquireTime");
-  out.renewed = spec.time("renewTime");
+  out.acquired = spec.any_time("acquireTime");
+  out.renewed = spec.any_time("renewTime");
   return out;
 }
 

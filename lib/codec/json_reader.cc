@@ -64,13 +64,26 @@ bool JsonReader::flag(std::string_view key) const {
   return value;
 }
 
-std::optional<WallTime> JsonReader::time(std::string_view key) const {
-  const JsonReader field = child(key);
-  if (!field.present()) return std::nullopt;
-  const Expected<WallTime> value = parse_time(field.as_text());
+namespace {
+
+std::optional<WallTime> or_report(const JsonReader& field, const Expected<WallTime>& value) {
   if (value) return *value;
   field.report(sanitize(value.error().message));
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<WallTime> JsonReader::time(std::string_view key) const {
+  const JsonReader field = child(key);
+  if (!field.present()) return std::nullopt;
+  return or_report(field, parse_time(field.as_text()));
+}
+
+std::optional<WallTime> JsonReader::any_time(std::string_view key) const {
+  const JsonReader field = child(key);
+  if (!field.present()) return std::nullopt;
+  return or_report(field, parse_any_time(field.as_text()));
 }
 
 std::optional<WallTime> JsonReader::time(std::string_view key, bool& readable) const {

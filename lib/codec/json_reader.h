@@ -45,6 +45,8 @@ class JsonReader {
   [[nodiscard]] int count(std::string_view key, int fallback = 0) const;
   [[nodiscard]] bool flag(std::string_view key) const;
   [[nodiscard]] std::optional<WallTime> time(std::string_view key) const;
+  // Of any year, see parse_any_time.
+  [[nodiscard]] std::optional<WallTime> any_time(std::string_view key) const;
   // The same without a problem: `readable` becomes false for a string that is no time in range.
   [[nodiscard]] std::optional<WallTime> time(std::string_view key, bool& readable) const;
   [[nodiscard]] std::optional<bool> optional_flag(std::string_view key) const;

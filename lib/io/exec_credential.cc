@@ -76,7 +76,7 @@ Expected<ExecCredential> decode_exec_credential(std::string_view json,
   }
   const std::string expires = text_of(*status, "expirationTimestamp");
   if (!expires.empty()) {
-    LOGLINK_ASSIGN_OR_RETURN(credential.expires, parse_time(expires));
+    LOGLINK_ASSIGN_OR_RETURN(credential.expires, parse_any_time(expires));
   }
   return credential;
 }

@@ -109,6 +109,23 @@ fakes::Fault forbidden_lease(const std::string& method) {
 }
 
 // It would say that it is ready, and nobody would ever lead.
+// Election goes by what changes while it looks, as client-go does, not by the record's times.
+TEST(ControllerLoopTest, ALeaseOfAFarYearIsTakenWhenItsHolderDoesNotRenewIt) {
+  World world(13);
+  world.create("/apis/coordination.k8s.io/v1/namespaces/loglink-system/leases",
+               {{"metadata", {{"name", "loglink-controller"}}},
+                {"spec",
+                 {{"holderIdentity", "gone"},
+                  {"leaseDurationSeconds", 15},
+                  {"acquireTime", "0001-01-01T00:00:00.000000Z"},
+                  {"renewTime", "9999-12-31T23:59:59.000000Z"}}}});
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(seconds(10), {&process});
+  EXPECT_FALSE(process.loop().leading());
+  world.run(seconds(10), {&process});
+  EXPECT_TRUE(process.loop().leading());
+}
+
 TEST(ControllerLoopTest, WhoMayNotUseTheLeaseIsNotReadyAndSaysSoOnce) {
   for (const std::vector<std::string>& forbidden :
        std::vector<std::vector<std::string>>{{"GET", "POST", "PUT"}, {"POST"}, {"PUT"}}) {

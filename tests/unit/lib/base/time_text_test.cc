@@ -67,6 +67,27 @@ TEST(ParseTime, RefusesWhatIsNotATime) {
   }
 }
 
+TEST(ParseTime, OfAnyYearIsTheNearestThatWeCanHold) {
+  const WallTime last = parse_time("2261-12-31T23:59:59Z").value();
+  const GoodTime cases[] = {
+      {"2026-01-02T03:04:05Z", kTime},
+      {"1969-12-31T23:59:59Z", WallTime{}},
+      {"0001-01-01T00:00:00Z", WallTime{}},
+      {"2262-01-01T00:00:00Z", last},
+      {"9999-12-31T23:59:59.999999+01:00", last},
+  };
+  for (const GoodTime& each : cases) {
+    const Expected<WallTime> time = parse_any_time(each.text);
+    ASSERT_TRUE(time.has_value()) << each.text;
+    EXPECT_EQ(*time, each.expected) << each.text;
+  }
+  for (const char* text : {"", "9999-12-31", "9999-02-29T00:00:00Z", "9999-12-31T23:59:59", "now",
+                           "9999-12-31T23:59:59Zx"}) {
+    EXPECT_FALSE(parse_any_time(text).has_value()) << text;
+  }
+  EXPECT_GT(last + std::chrono::hours(24 * 90), last) << "no room to count on from it";
+}
+
 TEST(ParseTime, ReadsBackWhatIsWritten) {
   SeededRandom random(7);
   for (int round = 0; round < 2000; ++round) {

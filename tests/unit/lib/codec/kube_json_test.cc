@@ -302,6 +302,18 @@ TEST(LeaseTest, ARecordedLeaseAndBack) {
   EXPECT_EQ(decode_lease(body), expected);
 }
 
+// One such record locked every controller out for ever: it could not be read.
+TEST(LeaseTest, ItsTimesMayBeOfAnyYear) {
+  const auto lease = decode_lease(
+      R"({"metadata":{"name":"l"},"spec":{"holderIdentity":"x","leaseDurationSeconds":15,)"
+      R"("acquireTime":"0001-01-01T00:00:00.000000Z","renewTime":"9999-12-31T23:59:59.000000Z"}})");
+  ASSERT_TRUE(lease) << lease.error().message;
+  EXPECT_EQ(lease->holder, "x");
+  EXPECT_EQ(lease->acquired, WallTime{});
+  EXPECT_EQ(lease->renewed, parse_time("2261-12-31T23:59:59Z").value());
+  EXPECT_FALSE(decode_lease(R"({"metadata":{"name":"l"},"spec":{"renewTime":"soon"}})"));
+}
+
 TEST(LeaseTest, AReleasedLeaseHasNoHolder) {
   Lease lease;
   lease.namespace_name = "n";

@@ -195,6 +195,13 @@ TEST(ExecCredentialTest, ReadsTokenCertificateAndExpiry) {
   EXPECT_EQ(credential->certificate_pem, "c");
   EXPECT_EQ(credential->key_pem, "k");
   EXPECT_TRUE(credential->expires);
+  // Far beyond what nanoseconds in 64 bits hold: it is valid until then, so it does not expire.
+  const auto lasting = decode_exec_credential(
+      R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{)"
+      R"("token":"t","expirationTimestamp":"9999-12-31T23:59:59Z"}})",
+      version);
+  ASSERT_TRUE(lasting) << lasting.error().message;
+  EXPECT_GT(*lasting->expires, *credential->expires + std::chrono::hours(24 * 365 * 200));
   const std::string head =
       R"({"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1")";
   for (const std::string& bad :
