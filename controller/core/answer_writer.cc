@@ -130,6 +130,7 @@ Answer AnswerWriter::present_answer(const std::string& node_name, const NodeStat
     }
   }
   input.crd_outdated = node.outdated();
+  input.unwritable_because = node.unwritable_because();
   if (const auto& status = present(pod, state).status) {
     input.previous_word = status_word_from_string(*status);
     input.previous_message = present(pod, state).message.value_or("");

@@ -113,6 +113,13 @@ Trouble waiting(const AnswerInput& input) {
             "the API server does not accept the node's list; ask the administrator to update the "
             "NodeLinkSet CRD"};
   }
+  if (input.unwritable_because) {
+    // What the server says of it is in the controller's log: it is about the cluster, and a pod's
+    // owner need not know it.
+    return {Rank::kMissing, std::nullopt, "",
+            "the controller cannot write the list of node " + pod.node_name + " (" +
+                std::string(to_string(*input.unwritable_because)) + "); ask the administrator"};
+  }
   if (input.agent_silent) {
     return {Rank::kMissing, std::nullopt, "",
             "no agent answers on node " + pod.node_name +

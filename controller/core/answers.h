@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "controller/core/desired_set.h"
+#include "lib/model/kube_error.h"
 
 namespace loglink {
 
@@ -30,6 +31,8 @@ struct AnswerInput {
   std::string previous_message;
   bool agent_silent = false;  // no answer for 60 s
   bool crd_outdated = false;
+  // The node's object cannot be written, and has not been for some time.
+  std::optional<KubeErrorKind> unwritable_because;
 };
 
 // REQUIRES: input.pod->resolution.requested.

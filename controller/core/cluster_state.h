@@ -33,6 +33,16 @@ struct VainWrite {
   auto operator<=>(const VainWrite&) const = default;
 };
 
+// The server refuses what we write of a node's object, or fails over it, since its last good
+// answer.
+struct RefusedWrites {
+  MonotonicTime since;
+  KubeErrorKind kind = KubeErrorKind::kUnexpected;  // of the last one
+  bool told = false;                                // to the node's pods: it has lasted
+
+  auto operator<=>(const RefusedWrites&) const = default;
+};
+
 struct NodeState {
   std::vector<ResolvedPod> pods;                // annotated ones, sorted by key
   std::map<ObjectKey, std::string> static_ids;  // ids of static pods without annotations of ours
@@ -57,6 +67,7 @@ struct NodeState {
   std::set<SourceIdentity> rejected;  // named by a 422
   MonotonicTime rejected_until{};
   std::optional<VainWrite> vain_write;
+  std::optional<RefusedWrites> refused_writes;
 
   std::string node_uid;                      // of a GET whose answer is not used yet; "" otherwise
   std::optional<NodeLinkSetSpec> in_flight;  // the spec that is being written
@@ -70,6 +81,11 @@ struct NodeState {
   [[nodiscard]] bool only_answered() const { return object && object->uid != shown_uid; }
   // The server keeps something else than what we ask for, and asking again would not help.
   [[nodiscard]] bool outdated() const { return vain_write.has_value(); }
+  // Why its object has not been written for long; nullopt while all is well.
+  [[nodiscard]] std::optional<KubeErrorKind> unwritable_because() const {
+    if (!refused_writes || !refused_writes->told) return std::nullopt;
+    return refused_writes->kind;
+  }
   [[nodiscard]] bool empty() const {
     return pods.empty() && static_ids.empty() && !object && !in_flight;
   }

@@ -134,6 +134,7 @@ ControllerFigures Controller::figures() const {
     }
     for (const LeftOut& left : node.left_out) ++figures.refusals[left.reason];
     if (node.outdated()) ++figures.nodes_outdated;
+    if (node.unwritable_because()) ++figures.nodes_unwritable;
     if (!node.object) continue;
     ++figures.node_link_sets;
     for (const Source& source : node.object->spec.sources) ++figures.sources_by_root[source.root];

@@ -28,7 +28,8 @@ struct ControllerFigures {
   std::size_t patches_queued = 0;
   std::size_t events_queued = 0;
   std::size_t events_dropped = 0;
-  std::size_t nodes_outdated = 0;  // CRDOutdated
+  std::size_t nodes_outdated = 0;    // CRDOutdated
+  std::size_t nodes_unwritable = 0;  // their pods are told that their object cannot be written
 
   auto operator<=>(const ControllerFigures&) const = default;
 };

@@ -32,6 +32,39 @@ constexpr Duration kTimerMin = std::chrono::seconds(1);
 // Trouble of the server, or on the way to it, may end at any moment.
 constexpr Duration kPassingRetryMax = std::chrono::seconds(10);
 
+// How long a node's object is refused before its pods are told; nullopt where the server is not
+// reached, and they cannot be told either.
+std::optional<Duration> told_after(KubeErrorKind kind) {
+  switch (kind) {
+    case KubeErrorKind::kForbidden:
+    case KubeErrorKind::kNotServed:
+    case KubeErrorKind::kInvalid:
+    case KubeErrorKind::kNotFound:
+    case KubeErrorKind::kAlreadyExists:
+    case KubeErrorKind::kGone:
+    case KubeErrorKind::kTooLargeVersion:
+    case KubeErrorKind::kUnexpected:
+      return std::chrono::seconds(5);
+    // These pass, as a rule; but a webhook in front of these objects alone may fail or hang.
+    case KubeErrorKind::kUnauthorized:
+    case KubeErrorKind::kTooManyRequests:
+    case KubeErrorKind::kServerError:
+    case KubeErrorKind::kDeadline:
+      return std::chrono::seconds(60);
+    case KubeErrorKind::kCancelled:
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kRefused:
+    case KubeErrorKind::kDns:
+    case KubeErrorKind::kTls:
+    case KubeErrorKind::kConnectTimeout:
+    case KubeErrorKind::kIdleTimeout:
+    case KubeErrorKind::kTruncated:
+    case KubeErrorKind::kProtocol:
+      return std::nullopt;
+  }
+  __builtin_unreachable();
+}
+
 BackoffPolicy retry_policy() {
   BackoffPolicy policy;
   policy.first = std::chrono::milliseconds(200);
@@ -131,8 +164,11 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   const bool nothing_to_do =
       node->object ? desired.spec == stored && !is_doubtful && owned_by_node(*node->object)
                    : desired.spec.sources.empty();
-  if (nothing_to_do) queue_.forget(name);
-  if (nothing_to_do) return false;
+  if (nothing_to_do) {
+    queue_.forget(name);
+    well_again(*node, name, outcome);
+    return false;
+  }
   // It stays in force while it is tried again, or the pods' answers would flicker.
   if (node->vain_write && !may_retry(name, *node, now)) return false;
   return write(name, *node, desired.spec, now, outcome);
@@ -243,17 +279,34 @@ void SpecWriter::node_answered(const std::string& name,
     outcome.remarks.push_back(
         {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
   }
-  if (uid.error().kind != KubeErrorKind::kNotFound) tell(name, uid.error(), outcome);
+  if (uid.error().kind != KubeErrorKind::kNotFound) {
+    trouble(*node, name, uid.error(), now, outcome);
+  }
   give_back(name, now, uid.error());
 }
 
-// Said when it begins and when it ends, not with each try of each node.
-void SpecWriter::tell(const std::string& name, const KubeError& error, Outcome& outcome) {
+// Said in the log when it begins and when it ends, not with each try of each node; on the node's
+// pods when it lasts.
+void SpecWriter::trouble(NodeState& node, const std::string& name, const KubeError& error, Now now,
+                         Outcome& outcome) {
+  if (const std::optional<Duration> after = told_after(error.kind)) {
+    if (!node.refused_writes) node.refused_writes = RefusedWrites{now.monotonic, error.kind, false};
+    RefusedWrites& refused = *node.refused_writes;
+    const bool lasts = refused.told || now.monotonic - refused.since >= *after;
+    const bool is_other = std::exchange(refused.kind, error.kind) != error.kind;
+    if (lasts && (is_other || !refused.told)) outcome.answers_dirty.insert(name);
+    refused.told = lasts;
+  }
   if (std::exchange(told_trouble_, error.kind) == error.kind) return;
   outcome.remarks.push_back(
       {RemarkLevel::kWarning,
        "a node link set cannot be written, trying again",
        {{"node", name}, {"error", std::string(to_string(error.kind)) + ": " + error.message}}});
+}
+
+void SpecWriter::well_again(NodeState& node, const std::string& name, Outcome& outcome) {
+  if (node.unwritable_because()) outcome.answers_dirty.insert(name);
+  node.refused_writes.reset();
 }
 
 void SpecWriter::object_written(const std::string& name,
@@ -279,6 +332,7 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
   if (std::exchange(told_trouble_, std::nullopt)) {
     outcome.remarks.push_back({RemarkLevel::kInfo, "node link sets are written again", {}});
   }
+  well_again(node, name, outcome);
   if (object.spec == *node.in_flight) {
     const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();
     if (was_outdated) retry_others(now, outcome);
@@ -328,7 +382,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
         invalid(node, name, error, now, outcome);
         return;
       }
-      tell(name, error, outcome);
+      trouble(node, name, error, now, outcome);
       give_back(name, now, error);
       return;
     case KubeErrorKind::kCancelled:
@@ -352,7 +406,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
     case KubeErrorKind::kTooManyRequests:
     case KubeErrorKind::kServerError:
     case KubeErrorKind::kUnexpected:
-      tell(name, error, outcome);
+      trouble(node, name, error, now, outcome);
       give_back(name, now, error);
       return;
   }
@@ -362,6 +416,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
 // A source that the server names is kept out, so that one bad pod never blocks its node.
 void SpecWriter::invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,
                          Outcome& outcome) {
+  well_again(node, name, outcome);
   bool named = false;
   for (const StatusCause& cause : error.causes) {
     const std::optional<std::size_t> index = source_index(cause.field);

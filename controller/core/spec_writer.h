@@ -55,7 +55,9 @@ class SpecWriter {
   void invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,
                Outcome& outcome);
   void give_back(const std::string& name, Now now, const KubeError& error);
-  void tell(const std::string& name, const KubeError& error, Outcome& outcome);
+  void trouble(NodeState& node, const std::string& name, const KubeError& error, Now now,
+               Outcome& outcome);
+  void well_again(NodeState& node, const std::string& name, Outcome& outcome);
 
   ClusterState& state_;
   Random& random_;

@@ -9,6 +9,8 @@ ControllerMetrics::ControllerMetrics() {
   metrics_.describe_gauge("loglink_refusals", "Watch dirs that are refused or do not fit");
   metrics_.describe_gauge("loglink_nodes_crd_outdated",
                           "Nodes whose NodeLinkSet the server does not keep as it was sent");
+  metrics_.describe_gauge("loglink_nodes_unwritable",
+                          "Nodes whose NodeLinkSet has not been written for long");
   metrics_.describe_gauge("loglink_queued_nodes", "Nodes that wait to be looked at");
   metrics_.describe_gauge("loglink_queued_pod_patches", "Pods whose answer waits to be written");
   metrics_.describe_gauge("loglink_queued_events", "Events that wait to be written");
@@ -50,6 +52,7 @@ std::string ControllerMetrics::text(const ControllerLoop& loop) {
                  static_cast<double>(count));
   }
   gauge("loglink_nodes_crd_outdated", figures.nodes_outdated);
+  gauge("loglink_nodes_unwritable", figures.nodes_unwritable);
   gauge("loglink_queued_nodes", figures.nodes_queued);
   gauge("loglink_queued_pod_patches", figures.patches_queued);
   gauge("loglink_queued_events", figures.events_queued);

@@ -64,6 +64,10 @@ class World {
     input_.crd_outdated = true;
     return *this;
   }
+  World& unwritable(KubeErrorKind why) {
+    input_.unwritable_because = why;
+    return *this;
+  }
   World& sources_since(std::int64_t generation) {
     input_.sources_since_generation = generation;
     return *this;
@@ -291,6 +295,22 @@ TEST(AnswerPending, AnOutdatedCrdIsNamed) {
   EXPECT_EQ(answer.word, StatusWord::kPending);
   EXPECT_EQ(answer.reason, Reason::kCRDOutdated);
   EXPECT_EQ(World(simple_pod()).agent_says(1).crd_outdated().word(), StatusWord::kLinked);
+}
+
+TEST(AnswerPending, AnObjectThatCannotBeWrittenIsTheControllersTroubleNotTheAgents) {
+  const auto pod = [] {
+    return World(simple_pod()).not_published().silent().unwritable(KubeErrorKind::kForbidden);
+  };
+  EXPECT_EQ(pod().word(), StatusWord::kPending);
+  EXPECT_EQ(pod().message(),
+            "the controller cannot write the list of node node-a (Forbidden); ask the "
+            "administrator");
+  EXPECT_EQ(pod().answer_without_object().message, pod().message());
+  EXPECT_EQ(pod().crd_outdated().answer().reason, Reason::kCRDOutdated) << "says what to do";
+  // Who has what it asks for is not concerned.
+  EXPECT_EQ(World(simple_pod()).unwritable(KubeErrorKind::kForbidden).agent_says(1).message(), "");
+  EXPECT_EQ(World(simple_pod().on_node("")).unwritable(KubeErrorKind::kForbidden).message(),
+            "the pod waits for a node");
 }
 
 TEST(AnswerFinished, PodsKeepTheirLastWordInsteadOfPending) {
