@@ -1,13 +1,11 @@
 // What an Agent says of itself: status, readiness, refusals, and what is linked to what.
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "agent/core/agent.h"
+#include "agent/core/link_listing.h"
 #include "lib/base/text.h"
-#include "lib/model/link_name.h"
 #include "lib/model/names.h"
-#include "lib/model/path.h"
 
 namespace loglink {
 namespace {
@@ -179,34 +177,13 @@ std::vector<std::string> Agent::explain_troubles() const {
 std::vector<std::string> Agent::explain() const {
   std::vector<std::string> lines;
   const StatusInput input = status_input();
-  // By the directory of what they point to, so that a source need not look at all of them.
-  std::map<Target, std::vector<std::pair<const LinkEntry*, Target>>> by_directory;
-  for (const auto& [name, entry] : links_.links()) {
-    std::optional<Target> target = spelling_.parse(entry.target);
-    if (!entry.is_link || !target) continue;
-    const Target directory{target->root, std::string(parent_path(target->path))};
-    by_directory[directory].emplace_back(&entry, *std::move(target));
-  }
+  const LinkListing links = list_links(*sources_, links_.links(), spelling_);
   for (SourceId id = 0; id < sources_->sources().size(); ++id) {
     const Source& source = sources_->at(id).source;
     lines.push_back(source.namespace_name + "/" + source.pod + " " + source.container + " " +
                     source.root + ":" + source.path + (source.withdrawn() ? " (withdrawn)" : ""));
     add_troubles(input, id, lines);
-    const auto first = by_directory.lower_bound(Target{source.root, source.path});
-    for (auto each = first; each != by_directory.end(); ++each) {
-      const auto& [directory, links] = *each;
-      if (directory.root != source.root || !directory.path.starts_with(source.path)) break;
-      if (!path_contains(source.path, directory.path)) continue;
-      for (const auto& [entry, target] : links) {
-        const bool plain = source.plain_names && directory.path == source.path;
-        const LinkName wanted = link_name(
-            source.naming,
-            {source.namespace_name, source.pod, source.container, source.root, target.path, plain});
-        if (wanted.text != entry->name) continue;
-        lines.push_back("  " + path_below(source.path, target.path) + ": " + entry->name + " -> " +
-                        entry->target);
-      }
-    }
+    for (const std::string& line : links.lines[id]) lines.push_back("  " + line);
   }
   return sanitized(std::move(lines));
 }

@@ -133,6 +133,7 @@ ControllerFigures Controller::figures() const {
       for (const Refusal& refusal : pod.resolution.refusals) ++figures.refusals[refusal.reason];
     }
     for (const LeftOut& left : node.left_out) ++figures.refusals[left.reason];
+    if (!name.empty()) ++figures.nodes;
     if (node.outdated()) ++figures.nodes_outdated;
     if (node.unwritable_because()) ++figures.nodes_unwritable;
     if (!node.object) continue;

@@ -21,6 +21,7 @@ namespace loglink {
 // What the metrics show of the state.
 struct ControllerFigures {
   std::size_t pods_annotated = 0;
+  std::size_t nodes = 0;  // that are known: with pods that concern us, or an object
   std::size_t node_link_sets = 0;
   std::map<std::string, std::size_t> sources_by_root;
   std::map<Reason, std::size_t> refusals;

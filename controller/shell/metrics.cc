@@ -4,6 +4,7 @@ namespace loglink {
 
 ControllerMetrics::ControllerMetrics() {
   metrics_.describe_gauge("loglink_pods_annotated", "Pods that ask for links");
+  metrics_.describe_gauge("loglink_nodes", "Nodes with pods that ask, or with a NodeLinkSet");
   metrics_.describe_gauge("loglink_node_link_sets", "NodeLinkSet objects");
   metrics_.describe_gauge("loglink_sources", "Published sources, withdrawn ones included");
   metrics_.describe_gauge("loglink_refusals", "Watch dirs that are refused or do not fit");
@@ -41,6 +42,7 @@ std::string ControllerMetrics::text(const ControllerLoop& loop) {
     metrics_.set(name, {}, static_cast<double>(number));
   };
   gauge("loglink_pods_annotated", figures.pods_annotated);
+  gauge("loglink_nodes", figures.nodes);
   gauge("loglink_node_link_sets", figures.node_link_sets);
   metrics_.clear("loglink_sources");
   for (const auto& [root, count] : figures.sources_by_root) {

@@ -189,6 +189,39 @@ class History {
   bool failing_ = true;
 };
 
+// Nodes come and go by the thousand where a cluster grows and shrinks, and a standby never looks at
+// one.
+TEST(ControllerTest, NodesThatAreGoneAreForgottenAlsoByAStandby) {
+  for (const bool leads : {true, false}) {
+    SCOPED_TRACE(leads ? "leader" : "standby");
+    ClusterDouble cluster;
+    if (leads) cluster.lead();
+    cluster.sync();
+    for (int i = 0; i < 200; ++i) {
+      const std::string node = "node-" + std::to_string(i);
+      const PodView pod = simple_pod().named("prod", "web-" + std::to_string(i)).on_node(node);
+      cluster.add_node(node);
+      cluster.put_pod(pod);
+      if (!leads) {
+        // The object of the one that leads.
+        NodeLinkSet object;
+        object.name = node;
+        object.uid = "uid-of-" + node;
+        cluster.controller().object_upserted(object, cluster.now);
+      }
+      cluster.settle();
+      EXPECT_GE(cluster.controller().figures().nodes, 1U);
+      cluster.remove_pod(pod.key());
+      cluster.remove_node(node);
+      if (!leads) cluster.controller().object_deleted(node, cluster.now);
+    }
+    cluster.advance(minutes(30));
+    EXPECT_EQ(cluster.controller().figures().nodes, 0U);
+    EXPECT_TRUE(cluster.controller().state().nodes().empty());
+    EXPECT_TRUE(cluster.controller().state().pods().empty());
+  }
+}
+
 TEST(ControllerTest, EveryHistoryConvergesAndThenRests) {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

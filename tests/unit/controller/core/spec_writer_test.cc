@@ -560,6 +560,7 @@ TEST_F(SpecWriterTest, FiguresCountWhatIsThere) {
   cluster_.put_pod(PodBuilder().named("prod", "silent").uid("v"));
   cluster_.settle();
   const ControllerFigures figures = cluster_.controller().figures();
+  EXPECT_EQ(figures.nodes, 1U);
   EXPECT_EQ(figures.pods_annotated, 2U);
   EXPECT_EQ(figures.node_link_sets, 1U);
   EXPECT_EQ(figures.sources_by_root, (std::map<std::string, std::size_t>{{"kubelet-pods", 1}}));
