@@ -240,14 +240,15 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
   Explanation explanation;
   std::map<std::string, std::vector<ResolvedPod>> nodes;
   const Bearers bearers = bearers_of(pods);
-  for (const PodView& pod : pods) {
+  for (std::size_t place = 0; place < pods.size(); ++place) {
+    const PodView& pod = pods[place];
     ResolvedPod resolved{pod, resolve(pod, config, shared_ids(bearers, pod))};
     if (!resolved.resolution.requested) {
-      explanation.not_asking.push_back(pod.key());
+      explanation.not_asking.push_back({place, pod.key()});
       continue;
     }
     if (node_of(pod) != names::kUnscheduledNode) nodes[node_of(pod)].push_back(resolved);
-    explanation.pods.push_back(ExplainedPod{std::move(resolved), {}, {}, {}});
+    explanation.pods.push_back(ExplainedPod{place, std::move(resolved), {}, {}, {}});
   }
   std::vector<LeftOut> left_out;
   for (const auto& [name, resolved] : nodes) {
@@ -278,17 +279,18 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
 }
 
 std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config,
-                                const std::set<ObjectKey>& workloads) {
-  const auto name = [&](const ObjectKey& key) {
-    return workloads.count(key) == 0 ? key.name : key.name + "-*";
+                                const std::set<std::size_t>& workloads) {
+  const auto name = [&](std::size_t place, const ObjectKey& key) {
+    return workloads.contains(place) ? key.name + "-*" : key.name;
   };
   std::string text;
   for (const ExplainedPod& pod : explanation.pods) {
-    add_pod(text, pod, name(pod.pod.pod.key()), config);
+    add_pod(text, pod, name(pod.place, pod.pod.pod.key()), config);
     text += "\n";
   }
-  for (const ObjectKey& key : explanation.not_asking) {
-    add_line(text, 0, "pod " + key.namespace_name + "/" + name(key) + ": no loglink annotation");
+  for (const auto& [place, key] : explanation.not_asking) {
+    add_line(text, 0,
+             "pod " + key.namespace_name + "/" + name(place, key) + ": no loglink annotation");
   }
   if (!explanation.not_asking.empty()) text += "\n";
   return text + summary(explanation) + "\n" + footnotes(explanation, config);

@@ -12,12 +12,14 @@
 namespace loglink {
 namespace {
 
-std::string to_json(const Explanation& explanation, const ExplainedFile& file) {
+std::string to_json(const Explanation& explanation, const std::set<std::size_t>& workloads,
+                    const ExplainedFile& file) {
   std::vector<ExplainedPodText> pods;
   for (const ExplainedPod& each : explanation.pods) {
     ExplainedPodText pod;
     pod.namespace_name = each.pod.pod.namespace_name;
     pod.pod = each.pod.pod.name;
+    pod.of_workload = workloads.contains(each.place);
     pod.status = std::string(to_string(each.answer.word));
     pod.message = each.answer.message;
     const Resolution& resolution = each.pod.resolution;
@@ -74,19 +76,19 @@ Expected<std::string> explain_manifests(const std::vector<ManifestText>& manifes
                                         const ControllerConfig& config, ExplainFormat format,
                                         WallTime now) {
   std::vector<PodView> pods;
-  std::set<ObjectKey> workloads;
+  std::set<std::size_t> workloads;
   ExplainedFile file;
   for (const ManifestText& each : manifests) {
     LOGLINK_ASSIGN_OR_RETURN(ManifestPods read,
                              read_pods(each.text, each.file_name, default_namespace));
     add_notes(read, each.file_name, file);
+    for (const std::size_t place : read.workloads) workloads.insert(pods.size() + place);
     std::move(read.pods.begin(), read.pods.end(), std::back_inserter(pods));
-    workloads.merge(read.workloads);
   }
   const Explanation explanation = explain(pods, config, now);
   switch (format) {
     case ExplainFormat::kJson:
-      return to_json(explanation, file);
+      return to_json(explanation, workloads, file);
     case ExplainFormat::kYaml:
       return to_yaml(explanation);
     case ExplainFormat::kText:

@@ -30,6 +30,7 @@ std::string explanation_to_json(const std::vector<NodeLinkSet>& sets,
   for (const ExplainedPodText& pod : pods) {
     document["pods"].push_back({{"namespace", pod.namespace_name},
                                 {"pod", pod.pod},
+                                {"ofWorkload", pod.of_workload},
                                 {"status", pod.status},
                                 {"message", pod.message},
                                 {"refusals", to_json(pod.refusals)},

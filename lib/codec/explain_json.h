@@ -24,6 +24,7 @@ struct ExplainedPodText {
   std::string message;
   std::vector<ExplainedRefusal> refusals;
   std::vector<ExplainedNote> notes;
+  bool of_workload = false;  // one of a workload's pods, whose names go on after a dash
 };
 
 // What is said of the file besides.

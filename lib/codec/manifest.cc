@@ -280,7 +280,7 @@ Expected<ManifestPods> read_pods(std::string_view text, const std::string& file_
     complete(pod, default_namespace);
     find_strays_of(object, kind, pod.name, out.strays);
     const JsonReader metadata = object.child("metadata");
-    if (kind != "Pod" || metadata.text("name").empty()) out.workloads.insert(pod.key());
+    if (kind != "Pod" || metadata.text("name").empty()) out.workloads.insert(out.pods.size());
     if (kind != "Pod") {
       if (has_misplaced_annotations(object, kind)) {
         out.misplaced.push_back(sanitize(kind + "/" + pod.name));

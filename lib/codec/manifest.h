@@ -1,6 +1,7 @@
 // Files that people write: YAML or JSON, several documents, kind: List. Errors name file and line.
 #pragma once
 
+#include <cstddef>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,14 +25,15 @@ struct StrayKey {
 };
 
 // Pods of a manifest, for `explain`. Workloads (Deployment, StatefulSet, DaemonSet, ReplicaSet,
-// Job, CronJob) give the pod of their template, called as the workload, and are in `workloads`, as
-// are pods with a generateName: the real pods' names go on after a dash. Missing nodeName and uid
-// become names::kUnscheduledNode and names::kUnassignedUid, a missing namespace the default one.
-// Other kinds are skipped and named in `skipped` ("Service/web"). Workloads with an annotation of
-// ours on themselves, where it does nothing, are named in `misplaced`.
+// Job, CronJob) give the pod of their template, called as the workload; their places in `pods` are
+// in `workloads`, as are those of pods with a generateName: the real names go on after a dash.
+// Missing nodeName and uid become names::kUnscheduledNode and names::kUnassignedUid, a missing
+// namespace the default one. Other kinds are skipped and named in `skipped` ("Service/web").
+// Workloads with an annotation of ours on themselves, where it does nothing, are named in
+// `misplaced`.
 struct ManifestPods {
   std::vector<PodView> pods;
-  std::set<ObjectKey> workloads;
+  std::set<std::size_t> workloads;
   std::vector<std::string> skipped;
   std::vector<std::string> misplaced;
   std::vector<StrayKey> strays;

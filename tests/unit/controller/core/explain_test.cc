@@ -90,11 +90,24 @@ TEST(ExplainText, ShowsTheNamesOfTheConfiguredNaming) {
 TEST(ExplainText, LeavesTheEndOfAPodsNameOpenWhereAWorkloadMakesIt) {
   const std::vector<PodView> pods = {simple_pod().named("prod", "web"),
                                      PodBuilder().named("prod", "cron")};
-  const std::string text = explanation_to_text(
-      explain(pods, {}, kNow), {}, {ObjectKey{"prod", "web"}, ObjectKey{"prod", "cron"}});
+  const std::string text = explanation_to_text(explain(pods, {}, kNow), {}, {0, 1});
   EXPECT_THAT(text, HasSubstr("pod prod/web-* on node"));
   EXPECT_THAT(text, HasSubstr("/run/loglink/links/web-*_prod_app-<logfile>.log\n"));
   EXPECT_THAT(text, HasSubstr("pod prod/cron-*: no loglink annotation\n"));
+}
+
+TEST(ExplainText, APodAndAWorkloadOfOneNameAreToldApart) {
+  const std::vector<PodView> pods = {
+      simple_pod().named("prod", "web"), simple_pod().named("prod", "web"),
+      PodBuilder().named("prod", "cron"), PodBuilder().named("prod", "cron")};
+  const std::string text = explanation_to_text(explain(pods, {}, kNow), {}, {1, 3});
+  const std::size_t pod = text.find("pod prod/web on node");
+  ASSERT_NE(pod, std::string::npos) << text;
+  EXPECT_LT(pod, text.find("pod prod/web-* on node"));
+  EXPECT_THAT(text, HasSubstr("/run/loglink/links/web_prod_app-<logfile>.log\n"));
+  EXPECT_THAT(text, HasSubstr("/run/loglink/links/web-*_prod_app-<logfile>.log\n"));
+  EXPECT_THAT(text, HasSubstr("pod prod/cron: no loglink annotation\n"
+                              "pod prod/cron-*: no loglink annotation\n"));
 }
 
 TEST(ExplainText, LeavesTheEndOfAPodsNameOpenInADirectoryThatIsCalledAfterThePod) {
@@ -103,10 +116,10 @@ TEST(ExplainText, LeavesTheEndOfAPodsNameOpenInADirectoryThatIsCalledAfterThePod
   pod.mount_expr("logs", "/logs", "$(POD_NAME)");
   ControllerConfig config;
   config.roots = {Root{"apps", "/var/log/apps", {"*"}, false}};
-  const auto text = [&](const std::set<ObjectKey>& workloads) {
+  const auto text = [&](const std::set<std::size_t>& workloads) {
     return explanation_to_text(explain({pod}, config, kNow), config, workloads);
   };
-  EXPECT_THAT(text({ObjectKey{"prod", "web"}}), HasSubstr("on node  /var/log/apps/web-*\n"));
+  EXPECT_THAT(text({0}), HasSubstr("on node  /var/log/apps/web-*\n"));
   EXPECT_THAT(text({}), HasSubstr("on node  /var/log/apps/web\n"));
 }
 
@@ -150,7 +163,7 @@ TEST(Explain, KeepsThePodsInTheirOrderWithTheirAnswers) {
   EXPECT_EQ(explanation.pods[0].answer.word, StatusWord::kPending);
   EXPECT_EQ(explanation.pods[1].pod.pod.name, "a");
   EXPECT_EQ(explanation.pods[1].answer.word, StatusWord::kInvalid);
-  EXPECT_THAT(explanation.not_asking, ElementsAre(ObjectKey{"m", "m"}));
+  EXPECT_THAT(explanation.not_asking, ElementsAre(PodNotAsking{2, ObjectKey{"m", "m"}}));
 }
 
 TEST(Explain, TellsWhatHasNoRoom) {

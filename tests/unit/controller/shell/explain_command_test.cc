@@ -164,6 +164,12 @@ TEST(ExplainManifests, AreOneClusterAndErrorsNameTheirFile) {
               testing::AllOf(HasSubstr("pod shop/a "), HasSubstr("pod shop/b "),
                              HasSubstr("2 pods with loglink annotations")));
   EXPECT_THAT(explain_both("").value_or(""), HasSubstr("note: b.yaml has no pods"));
+  // A workload of the second file is not taken for a pod of the first.
+  EXPECT_THAT(explain_both("kind: Deployment\nmetadata: {name: a}\nspec: {template: {metadata: "
+                           "{annotations: {loglink/watch-dir: /x}}}}\n")
+                  .value_or(""),
+              testing::AllOf(HasSubstr("pod shop/a (on any node)"),
+                             HasSubstr("pod shop/a-* (on any node)")));
   ASSERT_FALSE(explain_both("kind: Pod\n"));
   EXPECT_THAT(explain_both("kind: Pod\n").error().message, HasSubstr("b.yaml:1: metadata.name"));
 }

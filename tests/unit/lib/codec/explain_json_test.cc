@@ -34,16 +34,17 @@ TEST(ExplanationToJson, HasTheDocumentedShape) {
                             "Degraded",
                             "why",
                             {{"/data", "NotOnAVolume", "mount one"}, {"", "NoWatchDir", "add one"}},
-                            {{"/logs", "", "look"}}},
+                            {{"/logs", "", "look"}},
+                            true},
                            {"prod", "web-1", "Pending", "", {}, {}}},
                           {{"a note"}, {"Service/web"}}));
   EXPECT_EQ(document.size(), 4U);
   EXPECT_EQ(document.at("pods"), json::parse(R"([
-    {"namespace": "prod", "pod": "web-0", "status": "Degraded", "message": "why", "refusals": [
+    {"namespace": "prod", "pod": "web-0", "ofWorkload": true, "status": "Degraded", "message": "why", "refusals": [
       {"watchDir": "/data", "reason": "NotOnAVolume", "message": "mount one"},
       {"watchDir": "", "reason": "NoWatchDir", "message": "add one"}],
      "notes": [{"watchDir": "/logs", "reason": "", "message": "look"}]},
-    {"namespace": "prod", "pod": "web-1", "status": "Pending", "message": "", "refusals": [],
+    {"namespace": "prod", "pod": "web-1", "ofWorkload": false, "status": "Pending", "message": "", "refusals": [],
      "notes": []}])"));
   EXPECT_EQ(document.at("notes"), json({"a note"}));
   EXPECT_EQ(document.at("skipped"), json({"Service/web"}));
