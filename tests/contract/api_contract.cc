@@ -23,7 +23,7 @@ std::unique_ptr<ApiSession> make_session(ApiKind kind) {
 void ApiContract::SetUp() {
   session_ = make_session(GetParam());
   if (session_ == nullptr && GetParam() == ApiKind::kReal) {
-    GTEST_SKIP() << "LOGLINK_TEST_KUBECONFIG names no real API server";
+    GTEST_SKIP() << "needs a real API server: scripts/e2e-api runs it";
   }
   ASSERT_NE(session_, nullptr);
   space_ = "contract-" + std::to_string(std::random_device()());

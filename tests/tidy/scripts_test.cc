@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +53,38 @@ TEST(Scripts, HelpIsTheCommentAtTheirHead) {
       EXPECT_EQ(help.find("==>"), std::string::npos) << name << " did something";
     }
   }
+}
+
+// What scripts/test and the gate count: a test that was skipped has not passed.
+TEST(Scripts, SkippedTestsAreNamedWithTheirReasonAndNotCountedAsPassed) {
+  std::string folder = (fs::temp_directory_path() / "loglink-results-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto write = [&](const std::string& program, const std::string& counts,
+                         const std::string& cases) {
+    std::ofstream(fs::path(folder) / (program + ".xml"))
+        << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites " << counts
+        << " disabled=\"0\" errors=\"0\" time=\"0\" name=\"AllTests\">\n"
+        << cases << "</testsuites>\n";
+  };
+  const auto report = [&](int programs, int status) {
+    return output_of("bash -c '. \"" LOGLINK_SOURCE_DIR "/scripts/common.sh\"; report_results \"" +
+                     folder + "\" " + std::to_string(programs) + " " + std::to_string(status) +
+                     "; echo \"exit code $?\"' 2>&1");
+  };
+  const std::string skipped =
+      "      <skipped message=\"tests/a_test.cc:26&#x0A;needs a "
+      "&quot;server&quot;\"><![CDATA[x\n]]>"
+      "</skipped>\n";
+  write("a_test", R"(tests="7" failures="0")", skipped + skipped);
+  EXPECT_EQ(report(1, 0), "skipped: 2 (needs a \"server\")\n5 passed, 0 failed\nexit code 0\n");
+  write("b_test", R"(tests="4" failures="1")", "");
+  EXPECT_EQ(report(2, 8), "skipped: 2 (needs a \"server\")\n8 passed, 1 failed\nexit code 1\n");
+  fs::remove(fs::path(folder) / "a_test.xml");
+  fs::remove(fs::path(folder) / "b_test.xml");
+  write("c_test", R"(tests="1" failures="0")", "");
+  EXPECT_EQ(report(2, 0), "2 passed, 0 failed\nexit code 0\n") << "one is no GoogleTest";
+  EXPECT_EQ(report(2, 8), "1 passed, 1 failed\nexit code 1\n") << "one crashed";
+  fs::remove_all(folder);
 }
 
 }  // namespace
