@@ -55,6 +55,13 @@ TEST(Scripts, HelpIsTheCommentAtTheirHead) {
   }
 }
 
+TEST(Scripts, TheDemoRefusesAnArgumentThatItDoesNotKnow) {
+  const std::string output =
+      output_of("timeout 10 " LOGLINK_SOURCE_DIR "/scripts/demo --fast 2>&1");
+  EXPECT_NE(output.find("\"--fast\"; usage: scripts/demo\n"), std::string::npos) << output;
+  EXPECT_EQ(output.find("==>"), std::string::npos) << output;
+}
+
 // What scripts/test and the gate count: a test that was skipped has not passed.
 TEST(Scripts, SkippedTestsAreNamedWithTheirReasonAndNotCountedAsPassed) {
   std::string folder = (fs::temp_directory_path() / "loglink-results-XXXXXX").string();
