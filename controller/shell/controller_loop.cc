@@ -344,7 +344,7 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
     const bool missing = !creates && !result && result.error().kind == KubeErrorKind::kNotFound;
     const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
     ++counters_
-          .api_requests[{"lease", result ? "ok" : std::string(to_string(result.error().kind))}];
+          .api_requests[{"lease", result ? "OK" : std::string(to_string(result.error().kind))}];
     const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
     if (!missing && !lost) lease_answered(is_write, lease);
     elector_.answered(lease, ports_.clock.now());
@@ -377,7 +377,7 @@ void ControllerLoop::send(std::string kind, UnaryRequest request,
                                           done = std::move(done)](UnaryResult result) {
     if (alive.expired()) return;
     --under_way_;
-    ++counters_.api_requests[{kind, result ? "ok" : std::string(to_string(result.error().kind))}];
+    ++counters_.api_requests[{kind, result ? "OK" : std::string(to_string(result.error().kind))}];
     done(std::move(result), ports_.clock.now());
     wake_();
   });

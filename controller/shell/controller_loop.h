@@ -35,7 +35,7 @@ struct ControllerPorts {
 
 // What the metrics count, besides ControllerFigures.
 struct ControllerCounters {
-  // (kind of request, "ok" or a KubeErrorKind) -> answers.
+  // (kind of request, "OK" or a KubeErrorKind) -> answers.
   std::map<std::pair<std::string, std::string>, std::uint64_t> api_requests;
   // (resource, reason) -> streams that had to be opened again.
   std::map<std::pair<std::string, std::string>, std::uint64_t> watch_restarts;

@@ -23,8 +23,9 @@ ControllerMetrics::ControllerMetrics() {
   metrics_.describe_gauge("loglink_drained", "1 while loglink-controller drain holds the lease");
   metrics_.describe_gauge("loglink_ready",
                           "1 when pods and NodeLinkSets are listed and the Lease can be used");
-  metrics_.describe_counter("loglink_api_writes_total",
-                            "Answers of the API server to requests other than watches");
+  metrics_.describe_counter(
+      "loglink_api_writes_total",
+      "Answers of the API server to writes, and to reads of a Lease or a Node");
   metrics_.describe_counter("loglink_watch_restarts_total",
                             "Streams that ended and were opened again");
 }

@@ -150,6 +150,16 @@ TEST(Docs, EveryMetricIsDocumentedAndNoOther) {
   EXPECT_EQ(matches(read_text("docs/reference/metrics.md"), R"(\n\| `(loglink_[a-z_]+))"), in_code);
 }
 
+TEST(Docs, EveryKindOfRequestIsDocumented) {
+  const std::string text = read_text("docs/reference/metrics.md");
+  const std::set<std::string> kinds = matches(read_text("controller/shell/controller_loop.cc"),
+                                              R"re((?:send\(|requests\[\{)"([a-z_]+)")re");
+  EXPECT_GT(kinds.size(), 6U) << "the expression no longer finds the kinds";
+  for (const std::string& kind : kinds) {
+    EXPECT_NE(text.find("`" + kind + "`"), std::string::npos) << kind << " is not in metrics.md";
+  }
+}
+
 // A graph or an alert on a metric or label that is not there stays empty, silently.
 TEST(Docs, DashboardAndAlertsUseMetricsAndLabelsThatExist) {
   const std::string reference = read_text("docs/reference/metrics.md");

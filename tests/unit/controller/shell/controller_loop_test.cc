@@ -187,6 +187,23 @@ TEST(ControllerLoopTest, AnOutageOfTheLeaseAloneDoesNotUnreadyIt) {
   EXPECT_THAT(process.loop().trouble(), HasSubstr("503"));
 }
 
+// The agent's loglink_status_writes_total has the same word.
+TEST(ControllerLoopTest, CountsAnswersByKindAndTheirResult) {
+  World world(22);
+  Process process(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.create_pod("web-1", "node-0", "/data");
+  world.run(minutes(1), {&process});
+  std::set<std::string> kinds;
+  for (const auto& [labels, count] : process.loop().counters().api_requests) {
+    kinds.insert(labels.first);
+    EXPECT_EQ(labels.second, labels.first == "lease" && count == 1 ? "NotFound" : "OK")
+        << labels.first;
+  }
+  EXPECT_THAT(kinds, testing::IsSupersetOf({"create_event", "create_node_link_set", "get_node",
+                                            "lease", "patch_pod"}));
+}
+
 TEST(ControllerLoopTest, ALabelSelectorThatTheServerRefusesIsNamedAsOurs) {
   World world(9);
   ControllerConfig config = Process::default_config();
