@@ -165,24 +165,25 @@ void ControllerLoop::remark(RemarkLevel level, std::string message,
   log_(Remark{level, std::move(message), std::move(fields)});
 }
 
+std::string ControllerLoop::name_of(Part part) {
+  switch (part) {
+    case Part::kPods:
+      return "pods";
+    case Part::kNodeLinkSets:
+      return "nodelinksets";
+    case Part::kLease:
+      return "lease";
+  }
+  __builtin_unreachable();
+}
+
 // Said once when it changes, and once when it is over.
 void ControllerLoop::trouble(Part part, const std::optional<KubeError>& error) {
-  const auto name = [&]() -> std::string {
-    switch (part) {
-      case Part::kPods:
-        return "pods";
-      case Part::kNodeLinkSets:
-        return "nodelinksets";
-      case Part::kLease:
-        return "lease";
-    }
-    __builtin_unreachable();
-  };
   const auto known = troubles_.find(part);
   if (!error) {
     if (known == troubles_.end()) return;
     troubles_.erase(known);
-    remark(RemarkLevel::kInfo, "the API server answers again", {{"about", name()}});
+    remark(RemarkLevel::kInfo, "the API server answers again", {{"about", name_of(part)}});
     return;
   }
   const bool is_new = known == troubles_.end() || known->second.kind != error->kind ||
@@ -190,7 +191,7 @@ void ControllerLoop::trouble(Part part, const std::optional<KubeError>& error) {
                       known->second.reason != error->reason;
   troubles_[part] = *error;
   if (!is_new) return;
-  std::vector<std::pair<std::string, std::string>> fields = {{"about", name()},
+  std::vector<std::pair<std::string, std::string>> fields = {{"about", name_of(part)},
                                                              {"error", describe(*error)}};
   if (const std::string what = cure_of(part, *error); !what.empty()) {
     fields.emplace_back("cure", what);
@@ -222,8 +223,7 @@ std::string ControllerLoop::describe_with_cure(Part part, const KubeError& error
 }
 
 void ControllerLoop::restarted(Part part, std::string_view reason) {
-  const std::string resource = part == Part::kPods ? "pods" : "nodelinksets";
-  ++counters_.watch_restarts[{resource, std::string(reason)}];
+  ++counters_.watch_restarts[{name_of(part), std::string(reason)}];
 }
 
 bool ControllerLoop::leading() const {
@@ -237,7 +237,7 @@ std::string ControllerLoop::not_ready_because() const {
   for (const Part part : {Part::kPods, Part::kNodeLinkSets}) {
     const bool synced = part == Part::kPods ? pods_->synced() : objects_->synced();
     if (synced) continue;
-    const std::string name = part == Part::kPods ? "pods" : "nodelinksets";
+    const std::string name = name_of(part);
     const auto error = troubles_.find(part);
     if (error == troubles_.end()) return name + " are not listed yet";
     return name + " cannot be listed: " + describe_with_cure(part, error->second);
@@ -258,7 +258,7 @@ std::string ControllerLoop::trouble() const {
   std::string text;
   for (const auto& [part, error] : troubles_) {
     if (!text.empty()) text += "; ";
-    text += describe_with_cure(part, error);
+    text += name_of(part) + ": " + describe_with_cure(part, error);
   }
   return text;
 }

@@ -64,8 +64,8 @@ class ControllerLoop {
 
   // "" when ready (both lists are known, and we lead or could); else one line that says why not.
   [[nodiscard]] std::string not_ready_because() const;
-  // What the API server does not answer as it should, "" when it does; a synced controller stays
-  // ready meanwhile.
+  // What the API server does not answer as it should, each with what it is about, "" when it does;
+  // a synced controller stays ready meanwhile.
   [[nodiscard]] std::string trouble() const;
   [[nodiscard]] bool leading() const;
   // `loglink-controller drain` holds the lease: nothing is linked until it ends.
@@ -78,6 +78,7 @@ class ControllerLoop {
   class Listener;
 
   enum class Part { kPods, kNodeLinkSets, kLease };
+  [[nodiscard]] static std::string name_of(Part part);
   void trouble(Part part, const std::optional<KubeError>& error);
   void lease_answered(bool is_write, const tl::expected<Lease, KubeError>& lease);
   [[nodiscard]] std::string cure_of(Part part, const KubeError& error) const;

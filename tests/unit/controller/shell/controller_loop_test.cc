@@ -187,6 +187,21 @@ TEST(ControllerLoopTest, AnOutageOfTheLeaseAloneDoesNotUnreadyIt) {
   EXPECT_THAT(process.loop().trouble(), HasSubstr("503"));
 }
 
+// Two lines that are the same but for what they are about are no riddle.
+TEST(ControllerLoopTest, AnOutageIsToldForEachStreamByItsName) {
+  World world(21);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(minutes(1), {&process});
+  EXPECT_EQ(process.loop().trouble(), "");
+  process.client().set_link(fakes::SimLink::kRefused);
+  world.run(minutes(2), {&process});
+  EXPECT_EQ(process.loop().not_ready_because(), "");
+  const std::string trouble = process.loop().trouble();
+  EXPECT_THAT(trouble, testing::StartsWith("pods: ")) << trouble;
+  EXPECT_THAT(trouble, HasSubstr("; nodelinksets: "));
+  EXPECT_THAT(trouble, HasSubstr("; lease: "));
+}
+
 // The agent's loglink_status_writes_total has the same word.
 TEST(ControllerLoopTest, CountsAnswersByKindAndTheirResult) {
   World world(22);
