@@ -93,11 +93,15 @@ MountAction mount_action(const Flags& flags) {
   return flags.unmount ? MountAction::kUnmount : MountAction::kMount;
 }
 
-// Of the program and of each command, so that it may stand before the command or after it, and the
-// command's own help has it.
-void add_config(CLI::App& app, Flags& flags) {
+// Of the program and of each command, so that they may stand before the command or after it, and
+// the command's own help has them.
+void add_common(CLI::App& app, Flags& flags) {
   app.add_option("--config", flags.config, "Configuration file; without it, defaults")
       ->type_name("FILE");
+  app.add_option("--log-level", flags.log_level, "Overrides logLevel of the configuration")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app.add_option("--log-format", flags.log_format, "Overrides logFormat of the configuration")
+      ->check(CLI::IsMember({"text", "json"}));
 }
 
 int finish(const Expected<void>& result) {
@@ -117,11 +121,7 @@ int run_main(int argc, char** argv) {
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
     return "loglink-agent: " + CLI::FailureMessage::simple(failed, error);
   });
-  app.add_option("--log-level", flags.log_level, "Overrides logLevel of the configuration")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  app.add_option("--log-format", flags.log_format, "Overrides logFormat of the configuration")
-      ->check(CLI::IsMember({"text", "json"}));
-  add_config(app, flags);
+  add_common(app, flags);
 
   CLI::App* run_app = app.add_subcommand("run", "Keeps the links until it is told to stop");
   run_app->footer(kRunExamples);
@@ -154,7 +154,7 @@ int run_main(int argc, char** argv) {
   verify_app->add_option("--wait", flags.wait, "How long to wait for them, as 60s or 5m");
 
   for (CLI::App* command : {run_app, apply_app, status_app, mount_app, verify_app}) {
-    add_config(*command, flags);
+    add_common(*command, flags);
   }
 
   try {

@@ -143,13 +143,13 @@ int drain(const Options& options) {
   return done ? kDone : report(done.error());
 }
 
-// Of the program and of each command: see add_log_options.
+// These two are of the program and of each command, so that they may stand before the command or
+// after it, and the command's own help has them.
 void add_config(CLI::App& command, Options& options) {
   command.add_option("--config", options.config_file, "Configuration file; without it, defaults")
       ->type_name("FILE");
 }
 
-// Of the program, so that they may stand before the command or after it.
 void add_log_options(CLI::App& command, Options& options) {
   command.add_option("--log-level", options.log_level, "Overrides logLevel of the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
@@ -227,6 +227,9 @@ int main(int argc, char** argv) {
   drain_command->add_option("--timeout", options.timeout, "How long the agents have, as 120s or 5m")
       ->check(is_duration)
       ->capture_default_str();
+  for (CLI::App* command : {run_command, explain_command, drain_command}) {
+    add_log_options(*command, options);
+  }
 
   try {
     app.parse(argc, argv);

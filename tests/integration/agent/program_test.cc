@@ -128,6 +128,7 @@ TEST_F(ProgramTest, UsageErrorsAreTwoFailuresOneAndHelpNone) {
       {{"apply", "-f", "/etc"}, 1, "/etc: Is a directory"},
       {{"apply", "-f", "/dev/zero"}, 1, "/dev/zero is larger than 16 MiB"},
       {{"status", "--help"}, 0, "--config FILE"},
+      {{"run", "--help"}, 0, "--log-level"},
   };
   for (const Case& each : cases) {
     EXPECT_EQ(run(each.arguments), each.code) << testing::PrintToString(each.arguments);

@@ -201,7 +201,8 @@ INSTANTIATE_TEST_SUITE_P(
     Commands, ControllerUsageTest,
     testing::Values(
         Usage{{"--version"}, 0, "loglink-controller"}, Usage{{"--help"}, 0, "Examples:"},
-        Usage{{"run", "--help"}, 0, "--kubeconfig"}, Usage{{}, 2, "subcommand"},
+        Usage{{"run", "--help"}, 0, "--kubeconfig"}, Usage{{"run", "--help"}, 0, "--log-format"},
+        Usage{{"explain", "--log-level", "loud"}, 2, "loud"}, Usage{{}, 2, "subcommand"},
         Usage{{"runn"}, 2, "runn"}, Usage{{"run", "--conf", "x"}, 2, "--conf"},
         Usage{{"--log-level", "loud", "run"}, 2, "loud"},
         Usage{{"drain", "--timeout", "soon"}, 2, "soon"}, Usage{{"explain"}, 2, "-f FILE"},
