@@ -202,13 +202,12 @@ void add_set(const std::string& node, const std::vector<Source>& sources,
 }
 
 // What is true of many lines above, said once.
-std::string footnotes(const Explanation& explanation, const ControllerConfig& config) {
+std::string footnotes(const Explanation& explanation, const ControllerConfig& config,
+                      const std::set<std::size_t>& workloads) {
   bool plain = false;
-  bool template_pods = false;
   for (const NodeLinkSet& set : explanation.node_link_sets) {
     for (const Source& source : set.spec.sources) {
       plain = plain || (source.plain_names && source.naming == names::kNamingLogfile);
-      template_pods = template_pods || source.uid == names::kUnassignedUid;
     }
   }
   std::string text;
@@ -227,7 +226,10 @@ std::string footnotes(const Explanation& explanation, const ControllerConfig& co
     text += "podSelector " + sanitize(config.pod_selector, 200) +
             " is not looked at here: pods that it leaves out get no links.\n";
   }
-  if (template_pods) {
+  const auto is_of_workload = [&](const ExplainedPod& pod) {
+    return workloads.contains(pod.place);
+  };
+  if (std::any_of(explanation.pods.begin(), explanation.pods.end(), is_of_workload)) {
     text += "A workload's pods are shown under its own name; each has its own name and uid.\n";
   }
   return text;
@@ -293,7 +295,7 @@ std::string explanation_to_text(const Explanation& explanation, const Controller
              "pod " + key.namespace_name + "/" + name(place, key) + ": no loglink annotation");
   }
   if (!explanation.not_asking.empty()) text += "\n";
-  return text + summary(explanation) + "\n" + footnotes(explanation, config);
+  return text + summary(explanation) + "\n" + footnotes(explanation, config, workloads);
 }
 
 }  // namespace loglink

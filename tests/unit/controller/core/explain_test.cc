@@ -67,7 +67,6 @@ TEST(ExplainText, TellsWhatIsLinkedWhereAndAsWhatAndWhatIsNotWhyAndTheCure) {
 1 pod with loglink annotations: 3 directories linked, 1 refusal
 <logfile> is the file's name without .log. A file in a subdirectory, or whose name does not end in .log
 or has other characters than letters, digits, '.', '_' and '-', gets -<8 hex digits> before .log.
-A workload's pods are shown under its own name; each has its own name and uid.
 )");
 }
 
@@ -94,6 +93,9 @@ TEST(ExplainText, LeavesTheEndOfAPodsNameOpenWhereAWorkloadMakesIt) {
   EXPECT_THAT(text, HasSubstr("pod prod/web-* on node"));
   EXPECT_THAT(text, HasSubstr("/run/loglink/links/web-*_prod_app-<logfile>.log\n"));
   EXPECT_THAT(text, HasSubstr("pod prod/cron-*: no loglink annotation\n"));
+  const std::string own_name = "A workload's pods are shown under its own name";
+  EXPECT_THAT(text, HasSubstr(own_name));
+  EXPECT_THAT(explanation_to_text(explain(pods, {}, kNow), {}), Not(HasSubstr(own_name)));
 }
 
 TEST(ExplainText, APodAndAWorkloadOfOneNameAreToldApart) {
