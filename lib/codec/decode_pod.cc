@@ -10,8 +10,12 @@ namespace {
 void read_annotations(const JsonReader& metadata, PodView& pod) {
   metadata.child("annotations").members([&](std::string_view key, const JsonReader& value) {
     ++pod.annotation_count;
-    if (annotation_concerns_us(key))
-      pod.annotations.insert_or_assign(std::string(key), value.as_text());
+    if (!annotation_concerns_us(key)) return;
+    if (value.is_list()) {
+      value.report("expected a string, not a list; separate directories or patterns by commas");
+      return;
+    }
+    pod.annotations.insert_or_assign(std::string(key), value.as_text());
   });
 }
 

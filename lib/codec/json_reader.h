@@ -35,6 +35,7 @@ class JsonReader {
   // Neither absent nor null.
   [[nodiscard]] bool present() const { return present_; }
   [[nodiscard]] bool has(std::string_view key) const;
+  [[nodiscard]] bool is_list() const { return present_ && element_.is_array(); }
 
   // A field of this object.
   [[nodiscard]] JsonReader child(std::string_view key) const;

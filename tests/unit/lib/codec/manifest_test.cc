@@ -195,6 +195,9 @@ TEST(ReadPodsTest, ErrorsNameFileLineAndCure) {
       {"kind: Pod\nmetadata:\n  name: a\n  annotations:\n    loglink/max-depth: 2\n",
        "pods.yaml:5: metadata.annotations.loglink/max-depth: expected a string; put the value in "
        "quotes"},
+      {"kind: Pod\nmetadata:\n  name: a\n  annotations:\n    loglink/watch-dir: [/a, /b]\n",
+       "pods.yaml:5: metadata.annotations.loglink/watch-dir: expected a string, not a list; "
+       "separate directories or patterns by commas"},
       {"kind: Pod\nmetadata: {name: a}\n---\nkind: Pod\nmetadata: {}\n",
        "pods.yaml:5: metadata.name: missing"},
       {"metadata: {}\n", "pods.yaml:1: kind: missing"},
