@@ -114,7 +114,7 @@ bool Agent::step(const Now& now) {
   for (const InodeKey& key : scanner_.take_deleted()) memory_.forget(key);
   if (scanner_.take_changed()) plan_wanted_ = true;
   // The set's first plan may have come while a directory was being read that is as it was.
-  if (!is_answered() && !scanner_.is_scanning()) plan_wanted_ = true;
+  if (!is_answered() && scanner_.unread_count() == 0) plan_wanted_ = true;
   if (now.monotonic >= apply_retry_at_) {
     apply_retry_at_ = MonotonicTime::never();
     plan_wanted_ = true;
@@ -428,7 +428,8 @@ void Agent::run_plan(const Now& now) {
   }
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
-  if (scanner_.is_scanning()) return;
+  // What is read anew all the time, as tenants can see to, is known well enough for an answer.
+  if (scanner_.unread_count() > 0) return;
   // After the files in use were refreshed with the same clock: it may have jumped.
   if (expire_due_ && set_observed_) {
     expire_due_ = false;

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kSliceEntries = 250;
 constexpr std::size_t kSliceDirectories = 64;
 constexpr std::size_t kSliceChecks = 256;
+// While there is something to read, which a tenant may see to for ever, rescans still come round.
+constexpr std::size_t kSliceChecksBesides = 32;
 constexpr int kAncestorSteps = 64;
 
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
@@ -123,7 +125,8 @@ void DirectoryScanner::refresh_users(const Target& directory, Book& book) {
     combine(signature, static_cast<std::size_t>(each.source.max_depth));
   }
   // The listing kept only what the former users wanted.
-  if (!book.listed || signature != book.signature) want_scan(directory, book);
+  if (signature != book.signature) book.stale = true;
+  if (!book.listed || book.stale) want_scan(directory, book);
   book.signature = signature;
 }
 
@@ -204,7 +207,8 @@ void DirectoryScanner::set_root(const std::string& root, bool usable) {
 void DirectoryScanner::want_scan(const Target& directory, Book& book) {
   if (book.need == Need::kScan) return;
   book.need = Need::kScan;
-  scans_.push_back(directory);
+  const bool has_payer = !book.users.empty();
+  scans_.push(has_payer ? payer_of(book).source.namespace_name : "", directory, book.polled);
 }
 
 void DirectoryScanner::want_check(const Target& directory, Book& book) {
@@ -226,8 +230,8 @@ void DirectoryScanner::clear_timer(const Target& directory, Book& book) {
 }
 
 MonotonicTime DirectoryScanner::next_wakeup() const {
-  if (timers_.empty()) return MonotonicTime::never();
-  return timers_.begin()->first;
+  const MonotonicTime unblocked = scans_.next_wakeup();
+  return timers_.empty() ? unblocked : std::min(unblocked, timers_.begin()->first);
 }
 
 void DirectoryScanner::run_timers(const Now& now) {
@@ -282,26 +286,36 @@ void DirectoryScanner::take_back_evicted() {
 
 void DirectoryScanner::scan_slice(const Now& now) {
   run_timers(now);
+  scans_.unblock(now.monotonic);
   std::size_t entries = continue_scan(now);
-  for (std::size_t i = 0; i < kSliceDirectories && entries < kSliceEntries && !scans_.empty();
-       ++i) {
-    const Target directory = std::move(scans_.front());
-    scans_.pop_front();
-    const auto book = books_.find(directory);
+  for (std::size_t i = 0; i < kSliceDirectories && entries < kSliceEntries; ++i) {
+    const std::optional<Target> directory = next_scan(now);
+    if (!directory) break;
+    const auto book = books_.find(*directory);
     if (book == books_.end() || book->second.need != Need::kScan) continue;
     book->second.need = Need::kNothing;
-    begin_scan(directory, book->second, now);
+    begin_scan(*directory, book->second, now);
     entries += 1 + continue_scan(now);
   }
-  if (is_scanning()) return;
-  for (std::size_t i = 0; i < kSliceChecks && !checks_.empty(); ++i) {
+  const std::size_t most = is_scanning() ? kSliceChecksBesides : kSliceChecks;
+  for (std::size_t i = 0; i < most && !checks_.empty(); ++i) {
     const Target directory = std::move(checks_.front());
     checks_.pop_front();
     const auto book = books_.find(directory);
     if (book == books_.end() || book->second.need != Need::kCheck) continue;
     book->second.need = Need::kNothing;
-    check(directory, book->second, now);
+    const bool is_being_read = open_scan_ && open_scan_->directory() == directory;
+    if (!is_being_read) check(directory, book->second, now);
   }
+}
+
+std::optional<Target> DirectoryScanner::next_scan(const Now& now) {
+  while (const std::optional<std::string> namespace_name = scans_.next()) {
+    const MonotonicTime ready = budget_.ready_at(*namespace_name, now.monotonic);
+    if (ready <= now.monotonic) return scans_.pop(*namespace_name);
+    scans_.block(*namespace_name, ready);
+  }
+  return std::nullopt;
 }
 
 // One stat where nothing has changed since the last listing.
@@ -328,11 +342,6 @@ void DirectoryScanner::check(const Target& directory, Book& book, const Now& now
 void DirectoryScanner::begin_scan(const Target& directory, Book& book, const Now& now) {
   if (usable_roots_.count(directory.root) == 0) {
     know(directory, {});
-    return;
-  }
-  const std::string& payer = payer_of(book).source.namespace_name;
-  if (const MonotonicTime ready = budget_.ready_at(payer, now.monotonic); ready > now.monotonic) {
-    set_timer(directory, book, ready);
     return;
   }
   const bool was_watched = watches_.is_watched(directory);
@@ -425,6 +434,7 @@ void DirectoryScanner::accept(DirectoryScan& scan, Book& book, const Now& now) {
   watches_.stop_waiting(directory);
   if (!book.polled) clear_timer(directory, book);
   book.listed = true;
+  book.stale = false;
   book.seen = scan.info();
   book.listed_at = now.wall;
   book.error.reset();
@@ -529,6 +539,15 @@ void DirectoryScanner::know(const Target& directory, ObservedDirectory observed)
 }
 
 // Answers.
+
+std::size_t DirectoryScanner::unread_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(books_.begin(), books_.end(), [this](const auto& each) {
+        const Book& book = each.second;
+        const bool is_known = book.error || (book.listed && !book.stale);
+        return !is_known && usable_roots_.count(each.first.root) > 0;
+      }));
+}
 
 std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
   std::vector<DirectoryTrouble> found;

@@ -18,6 +18,7 @@
 #include "agent/core/inode_memory.h"
 #include "agent/core/plan.h"
 #include "agent/core/scan_budget.h"
+#include "agent/core/scan_queue.h"
 #include "agent/core/source_index.h"
 #include "lib/base/clock.h"
 #include "lib/base/token_bucket.h"
@@ -70,8 +71,8 @@ class DirectoryScanner {
   // A bounded piece of work: some directories, or a part of a large one.
   void scan_slice(const Now& now);
   [[nodiscard]] bool has_work() const { return is_scanning() || !checks_.empty(); }
-  [[nodiscard]] bool is_scanning() const { return open_scan_ || !scans_.empty(); }
-  // When a retry or a poll is due.
+  [[nodiscard]] bool is_scanning() const { return open_scan_ || scans_.has_ready(); }
+  // When a retry or a poll is due, or a namespace may read on.
   [[nodiscard]] MonotonicTime next_wakeup() const;
 
   [[nodiscard]] const ObservedDirectories& observed() const { return observed_; }
@@ -83,6 +84,8 @@ class DirectoryScanner {
   [[nodiscard]] std::vector<DirectoryTrouble> troubles(SourceId id) const;
   [[nodiscard]] std::size_t watch_count() const { return watches_.size(); }
   [[nodiscard]] std::size_t directory_count() const { return books_.size(); }
+  // Neither read for their present sources nor found unreadable yet, though their root can be used.
+  [[nodiscard]] std::size_t unread_count() const;
   [[nodiscard]] const ScannerCounters& counters() const { return counters_; }
 
  private:
@@ -95,6 +98,7 @@ class DirectoryScanner {
     bool deeper = false;          // some user walks further down
     std::vector<std::string> children;
     bool listed = false;
+    bool stale = false;    // listed for other users, who wanted other names
     FileInfo seen;         // the directory when it was listed
     WallTime listed_at{};  // not later than that
     std::optional<FileErrorKind> error;
@@ -128,6 +132,7 @@ class DirectoryScanner {
   void run_timers(const Now& now);
   void take_back_evicted();
 
+  std::optional<Target> next_scan(const Now& now);
   void begin_scan(const Target& directory, Book& book, const Now& now);
   // Returns how many entries it has read.
   std::size_t continue_scan(const Now& now);
@@ -158,7 +163,7 @@ class DirectoryScanner {
   std::size_t walked_ = 0;  // directories in walks that nobody has paid for yet
   std::set<std::string> usable_roots_;
   std::optional<DirectoryScan> open_scan_;
-  std::deque<Target> scans_;
+  ScanQueue scans_;
   std::deque<Target> checks_;
   std::set<std::pair<MonotonicTime, Target>> timers_;
   std::vector<InodeKey> deleted_;

@@ -13,6 +13,11 @@ auto entry_position(std::vector<DirectoryEntry>& entries, std::string_view name)
       [](const DirectoryEntry& entry, std::string_view wanted) { return entry.name < wanted; });
 }
 
+// Inode numbers are reused; together with the birth time they name one file.
+bool is_same_file(const FileInfo& a, const FileInfo& b) {
+  return a.id == b.id && a.birth_ns == b.birth_ns;
+}
+
 // A deleted name is not the end of a file that has a hard link beside it.
 bool has_other_name(const ObservedDirectory& directory, const DirectoryEntry& deleted) {
   return std::any_of(directory.entries.begin(), directory.entries.end(),
@@ -77,8 +82,9 @@ bool DirectoryScanner::pay_for_event(const Target& directory, Book& book, const 
   const AgentLimits& limits = config_.limits;
   const auto bucket =
       buckets_.try_emplace(payer.identity, limits.events_per_second, limits.event_burst);
+  // An event costs one look, unless it sends sources on their way through their directories again.
   const bool may_read =
-      budget_.ready_at(payer.source.namespace_name, now.monotonic) <= now.monotonic;
+      !book.deeper || budget_.ready_at(payer.source.namespace_name, now.monotonic) <= now.monotonic;
   if (bucket.first->second.try_take(now.monotonic) && may_read) return true;
   // The kernel's queue is shared: this source no longer fills it.
   ++counters_.watches_given_up;
@@ -99,7 +105,7 @@ std::optional<AppearedFile> DirectoryScanner::reconcile_entry(const Target& dire
   const auto known = entry_position(observed.entries, notice.name);
   const bool is_known = known != observed.entries.end() && known->name == notice.name;
   if (notice.kind == FileNotice::Kind::kEntryDeleted && is_known &&
-      (!info || info->id != known->info.id) && !has_other_name(observed, *known)) {
+      (!info || !is_same_file(*info, known->info)) && !has_other_name(observed, *known)) {
     std::optional<InodeKey> key = inode_key(directory.root, known->info);
     if (key) deleted_.push_back(std::move(*key));
   }
@@ -135,7 +141,7 @@ std::optional<AppearedFile> DirectoryScanner::entry_found(const Target& director
     ObservedDirectory& observed = observed_[directory];
     const auto position = entry_position(observed.entries, name);
     const bool known = position != observed.entries.end() && position->name == name;
-    if (!known || position->info.id != info.id || position->info.kind != info.kind) {
+    if (!known || !is_same_file(position->info, info) || position->info.kind != info.kind) {
       if (known) {
         position->info = info;
       } else if (has_room(book)) {

@@ -471,13 +471,13 @@ class Planner {
     result_.linked.emplace_back(*key, known->path);
     const TargetView old = view({key->root, known->path});
     switch (old.state) {
-      case TargetState::kUnknown:
-        return true;
       case TargetState::kRegular:
       case TargetState::kFifo:
       case TargetState::kOther:
         // The same file under both names: a hard link, and nobody has it linked.
         return old.info.id != newcomer.info->id;
+      // Where its directory cannot be read, too: no line is to be lost for that.
+      case TargetState::kUnknown:
       case TargetState::kMissing:
         return !was_renamed_into_place(*key, newcomer);
     }

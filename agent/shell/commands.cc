@@ -21,8 +21,11 @@
 namespace loglink {
 namespace {
 
-// Waits that are part of one pass (a second look at a root) are shorter than this.
-constexpr Duration kPassAtMost = std::chrono::seconds(10);
+// With --last collectors and the agent itself wait for the pass, and directories that never come to
+// rest must not keep them waiting.
+constexpr Duration kLastPassAtMost = std::chrono::seconds(30);
+constexpr Duration kPassAtMost = std::chrono::minutes(5);
+constexpr Duration kStateAtMost = std::chrono::seconds(10);
 
 // These commands have no loop: they may wait where the agent must not.
 void pause(Duration duration) {
@@ -30,18 +33,33 @@ void pause(Duration duration) {
   ::poll(nullptr, 0, static_cast<int>(wait.count()));
 }
 
-// Until nothing is left to do at once, and the whole set has had its plan.
-void run_one_pass(Agent& agent, const Clock& clock) {
-  const MonotonicTime end = clock.now().monotonic + kPassAtMost;
+// Until every directory has been read, the whole set has had its plan and nothing is left to do -
+// but for directories that change all the time. False when that took too long.
+bool run_one_pass(Agent& agent, const Clock& clock, Duration at_most) {
+  const MonotonicTime end = clock.now().monotonic + at_most;
+  std::optional<std::uint64_t> plans_of_part;  // made when something was still unread
   for (;;) {
-    Now now = clock.now();
-    while (agent.step(now)) now = clock.now();
-    const bool has_plan = agent.counters().plans > 0 && !agent.scanner().has_work();
-    const MonotonicTime next = agent.next_wakeup();
-    if (has_plan && next > now.monotonic + std::chrono::milliseconds(50)) return;
-    if (now.monotonic >= end) return;
-    pause(std::clamp(next - now.monotonic, Duration(0), Duration(std::chrono::seconds(1))));
+    const Now now = clock.now();
+    const bool has_more = agent.step(now);
+    const std::uint64_t plans = agent.counters().plans;
+    if (plans_of_part || agent.scanner().unread_count() == 0) {
+      if (!plans_of_part) plans_of_part = plans;
+      const MonotonicTime next = agent.next_wakeup();
+      const bool rests = !has_more && next > now.monotonic + std::chrono::milliseconds(50);
+      if (rests && plans > 0) return true;
+      if (plans > *plans_of_part + 1 && agent.pending().empty()) return true;
+    }
+    if (now.monotonic >= end) return false;
+    if (has_more) continue;
+    const Duration wait = agent.next_wakeup() - now.monotonic;
+    pause(std::clamp(wait, Duration(0), Duration(std::chrono::seconds(1))));
   }
+}
+
+std::string unread_directories(const Agent& agent) {
+  const std::size_t unread = agent.scanner().unread_count();
+  return std::to_string(unread) + (unread == 1 ? " directory was" : " directories were") +
+         " not read in time";
 }
 
 std::string field(const LogNote& note, std::string_view key) {
@@ -148,14 +166,16 @@ Expected<void> apply_once(const AgentConfig& config, const ApplyOptions& options
     out << "no set of links is known yet\n";
     return {};
   }
-  run_one_pass(agent, clock);
+  const bool is_whole = run_one_pass(agent, clock, is_last ? kLastPassAtMost : kPassAtMost);
   print_notes(agent, out);
   for (const Operation& operation : agent.pending()) out << describe(operation) << "\n";
   print_refusals(agent, out);
   out << agent.link_count() << " links\n";
+  // The agent goes on with them.
+  if (!is_whole && is_last) out << unread_directories(agent) << "\n";
   if (!options.dry_run) {
     agent.flush(clock.now());
-    if (!files->flush_state(kPassAtMost) || !files->state_trouble().empty()) {
+    if (!files->flush_state(kStateAtMost) || !files->state_trouble().empty()) {
       const std::string trouble = "the inode memory cannot be written: " + files->state_trouble();
       if (!is_last) return fail(ErrorCode::kIo, trouble);
       // The links are there, and collectors and the agent itself wait for this to end.
@@ -163,6 +183,12 @@ Expected<void> apply_once(const AgentConfig& config, const ApplyOptions& options
     }
   }
   if (!agent.ready()) return fail(ErrorCode::kFailedPrecondition, not_ready(agent, clock));
+  if (!is_whole && !is_last) {
+    return fail(ErrorCode::kResourceExhausted,
+                unread_directories(agent) +
+                    ": their files change all the time, or the disk is slow; "
+                    "`loglink-agent run` reads them in turn");
+  }
   if (agent.counters().operations_failed > 0) {
     return fail(ErrorCode::kIo,
                 std::to_string(agent.counters().operations_failed) + " operations failed");
@@ -176,7 +202,7 @@ Expected<void> print_status(const AgentConfig& config, std::ostream& out) {
   SeededRandom random(std::random_device{}());
   Agent agent(*files, random, pass_options(config, true, true));
   agent.start(clock.now());
-  run_one_pass(agent, clock);
+  const bool is_whole = run_one_pass(agent, clock, kLastPassAtMost);
   out << "linkDir " << config.link_dir << ", linkMode "
       << (config.link_mode == LinkMode::kSafe ? "safe" : "direct") << "\n";
   for (const auto& [name, state] : agent.roots()) {
@@ -208,6 +234,7 @@ Expected<void> print_status(const AgentConfig& config, std::ostream& out) {
     out << "to do: " << describe(operation) << "\n";
   }
   out << agent.link_count() << " links wanted or there\n";
+  if (!is_whole) out << unread_directories(agent) << "\n";
   if (!agent.ready()) out << "not ready: " << not_ready(agent, clock) << "\n";
   return {};
 }

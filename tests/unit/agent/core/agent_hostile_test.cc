@@ -52,6 +52,39 @@ TEST_F(AgentHostile, ARotatedFileThatStaysForWeeksIsNotSentAgain) {
   EXPECT_EQ(world.agent().memory().size(), 2U);
 }
 
+// It may have been moved there, and lines would be lost for good.
+TEST_F(AgentHostile, AFileMovedOutOfADirectoryThatCannotBeReadIsLinkedWhenItGrows) {
+  write("a/app.log");
+  desire_web(2);
+  ASSERT_THAT(world.link_names(), SizeIs(1));
+  world.files.make_directory(kPods, in_empty_dir("web-0", "b"));
+  rename("a/app.log", "b/moved.log");
+  world.files.set_readable(kPods, in_empty_dir("web-0", "a"), false);
+  world.files.lose_notices();
+  world.pass(1min);
+  EXPECT_EQ(world.links_to(in_empty_dir("web-0", "b/moved.log")), 0) << "it may be a rotated one";
+  world.files.append(kPods, in_empty_dir("web-0", "b/moved.log"), 100);
+  world.pass(3min);
+  EXPECT_EQ(world.links_to(in_empty_dir("web-0", "b/moved.log")), 1);
+}
+
+TEST_F(AgentHostile, AFileMadeAnewWithTheInodeOfTheOldIsKnownWhenItIsRotated) {
+  write("app.log");
+  desire_web();
+  const FileInfo old = *world.files.inspect(kPods, in_empty_dir("web-0", "app.log"));
+  world.turn_clock(1s);
+  world.files.remove(kPods, in_empty_dir("web-0", "app.log"));
+  world.files.set_next_inode(old.id.inode);
+  write("app.log");
+  world.files.set_next_inode(10'000);
+  ASSERT_EQ(world.files.inspect(kPods, in_empty_dir("web-0", "app.log"))->id, old.id);
+  world.settle();  // one look shows both changes
+  rename("app.log", "app-2026-01-01.log");
+  write("app.log");
+  world.settle();
+  EXPECT_THAT(world.link_names(), ElementsAre(app_link));
+}
+
 TEST_F(AgentHostile, AfterAWeekWithoutAnyChangeARotationIsStillOne) {
   write("app.log");
   desire_web();

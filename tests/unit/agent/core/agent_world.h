@@ -123,6 +123,15 @@ class AgentWorld {
     return names;
   }
 
+  // How many links lead to that file of the kubelet's directory.
+  int links_to(const std::string& path) const {
+    int count = 0;
+    for (const auto& [name, entry] : files.link_directory()) {
+      if (entry.target == "/run/loglink/roots/kubelet-pods/" + path) ++count;
+    }
+    return count;
+  }
+
   std::string target(const std::string& name) const {
     const auto found = files.link_directory().find(name);
     if (found == files.link_directory().end()) return "";

@@ -1,0 +1,114 @@
+// One tenant's directories never keep another one's links waiting, nor those of its own namespace.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/core/agent_world.h"
+
+namespace loglink {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+using namespace std::chrono_literals;
+
+class AgentFairness : public testing::Test {
+ protected:
+  static constexpr int kNoisyPods = 4;
+  static constexpr int kFiles = 90;
+
+  AgentFairness() {
+    world.options.config.limits.entries_per_scan = 100;  // a second, of each namespace
+    world.options.config.limits.events_per_second = 10;
+    world.options.config.limits.event_burst = 20;
+    world.options.config.rescan_interval = 5s;
+    for (int i = 0; i < kNoisyPods; ++i) {
+      for (int j = 0; j < kFiles; ++j) {
+        write("noisy-" + std::to_string(i), "file-" + std::to_string(j) + ".log");
+      }
+      sources.push_back(empty_dir_source("noisy-" + std::to_string(i)));
+    }
+  }
+
+  void write(const std::string& pod, const std::string& file) {
+    world.files.write_file(kPods, in_empty_dir(pod, file));
+  }
+  void add_pod(const std::string& pod, const std::string& namespace_name) {
+    Source source = empty_dir_source(pod);
+    source.namespace_name = namespace_name;
+    sources.push_back(source);
+    write(pod, "a.log");
+  }
+  void desire() {
+    std::vector<Source> sorted = sources;
+    std::sort(sorted.begin(), sorted.end());
+    world.desire(sorted);
+  }
+  void make_noise(int i) {
+    const std::string file = in_empty_dir("noisy-" + std::to_string(i), "noise.log");
+    if (world.files.exists(kPods, file)) {
+      world.files.remove(kPods, file);
+    } else {
+      world.files.write_file(kPods, file);
+    }
+  }
+  // Every noisy directory changes a hundred times a second; the agent does a piece of its work.
+  void noisy_step(Duration cost) {
+    for (Duration time{0}; time < cost; time += 10ms) {
+      for (int i = 0; i < kNoisyPods; ++i) make_noise(i);
+    }
+    world.agent().step(world.now);
+    world.turn_clock(cost);
+  }
+  // How long that takes, a minute at most.
+  Duration noisy_until_linked(const std::string& link, Duration cost) {
+    const MonotonicTime began = world.now.monotonic;
+    while (world.link_names().count(link) == 0 && world.now.monotonic - began < 1min) {
+      noisy_step(cost);
+    }
+    return world.now.monotonic - began;
+  }
+  void noisy_for(Duration time, Duration cost) {
+    const MonotonicTime end = world.now.monotonic + time;
+    while (world.now.monotonic < end) noisy_step(cost);
+  }
+
+  std::vector<Source> sources;
+  AgentWorld world;
+};
+
+// Each of the noisy directories takes what the namespace may read in a second.
+TEST_F(AgentFairness, ANewPodOfABusyNamespaceWaitsForItsTurnAndNoLonger) {
+  desire();
+  noisy_for(20s, 10ms);
+  add_pod("zz-quiet", "prod");
+  add_pod("zz-other", "other");
+  desire();
+  EXPECT_LE(noisy_until_linked("zz-other_other_app-a.log", 10ms), 1s);
+  EXPECT_LE(noisy_until_linked("zz-quiet_prod_app-a.log", 10ms), 1s * (kNoisyPods + 1));
+}
+
+TEST_F(AgentFairness, AQuietPodOfABusyNamespaceHasItsNewFilesLinkedAtOnce) {
+  add_pod("zz-quiet", "prod");
+  desire();
+  noisy_for(20s, 10ms);
+  ASSERT_THAT(world.link_names(), Contains("zz-quiet_prod_app-a.log"));
+  write("zz-quiet", "late.log");
+  EXPECT_LE(noisy_until_linked("zz-quiet_prod_app-late.log", 10ms), 1s);
+}
+
+// A slow disk, or little CPU: reading the noisy directories never comes to its end.
+TEST_F(AgentFairness, RescansComeRoundThoughThereIsAlwaysSomethingToRead) {
+  world.options.config.limits.entries_per_scan = 1000;  // more than it manages
+  add_pod("zz-other", "other");
+  desire();
+  noisy_for(20s, 100ms);
+  ASSERT_THAT(world.link_names(), Contains("zz-other_other_app-a.log"));
+  noisy_for(30s, 1s);
+  ASSERT_TRUE(world.agent().scanner().is_scanning());
+  write("zz-other", "late.log");
+  world.files.lose_notices();
+  EXPECT_LE(noisy_until_linked("zz-other_other_app-late.log", 1s), 20s);
+}
+
+}  // namespace
+}  // namespace loglink
