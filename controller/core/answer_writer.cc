@@ -271,31 +271,40 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   const ResolvedPod* pod = state_.find_resolved(key);
   if (state == nullptr || pod == nullptr || state->uid != uid || !state->in_flight) return;
   const PodAnswers sent = *std::exchange(state->in_flight, nullptr);
-  nodes_.add(state->node_name, now.monotonic);
+  take_result(*pod, *state, sent, result, now, outcome);
+  // This pod alone: its node may have thousands that are being told.
+  const NodeState* node = state_.find_node(state->node_name);
+  const bool is_known = node != nullptr && (state->node_name.empty() || node->looked_at);
+  if (is_known) compare_pod(state->node_name, *node, *pod, now);
+}
+
+void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const PodAnswers& sent,
+                               const Result& result, Now now, Outcome& outcome) {
+  const ObjectKey key = pod.pod.key();
   if (result) {
-    state->told = std::make_unique<PodAnswers>(sent);
-    state->told_until = now.monotonic + kToldTrust;
-    state->failures = 0;
-    state->retry_at = {};
-    state->told_trouble.reset();
+    state.told = std::make_unique<PodAnswers>(sent);
+    state.told_until = now.monotonic + kToldTrust;
+    state.failures = 0;
+    state.retry_at = {};
+    state.told_trouble.reset();
     if (std::exchange(patches_fail_, false)) {
       outcome.remarks.push_back(
           {RemarkLevel::kInfo, "the API server answers again", {{"about", "answers on pods"}}});
     }
-    told(*pod, *state, now);
-    state->refused_answer.reset();
+    told(pod, state, now);
+    state.refused_answer.reset();
     return;
   }
   const KubeError& error = result.error();
   // Re-created or gone: the watch will say so, and what is true of the new one.
   if (error.kind == KubeErrorKind::kNotFound ||
       (error.kind == KubeErrorKind::kInvalid && names_uid(error))) {
-    state->refused_until_change = true;
+    state.refused_until_change = true;
     return;
   }
   if (error.kind == KubeErrorKind::kCancelled) return;
   // A refusal is told even if other trouble came before it.
-  if (!passes(error.kind) && state->told_trouble != error.kind) {
+  if (!passes(error.kind) && state.told_trouble != error.kind) {
     outcome.remarks.push_back(
         {RemarkLevel::kWarning,
          "the answer on a pod is refused",
@@ -303,12 +312,12 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   }
   // Nothing can be written on it: the pod's owner learns it by an Event, as with too many
   // annotations, once for each answer.
-  const bool is_new = !state->refused_answer || *state->refused_answer != sent;
+  const bool is_new = !state.refused_answer || *state.refused_answer != sent;
   if (!passes(error.kind) && is_new) {
-    state->refused_answer = std::make_unique<PodAnswers>(sent);
-    announce(*pod, *state, sent, now);
+    state.refused_answer = std::make_unique<PodAnswers>(sent);
+    announce(pod, state, sent, now);
   }
-  state->told_trouble = error.kind;
+  state.told_trouble = error.kind;
   if (passes(error.kind) && error.kind != KubeErrorKind::kConflict && !patches_fail_) {
     patches_fail_ = true;
     outcome.remarks.push_back({RemarkLevel::kWarning,
@@ -316,10 +325,10 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
                                {{"about", "answers on pods"}, {"error", error.message}}});
   }
   const int doublings = passes(error.kind) ? kRetryDoublings : kRefusedDoublings;
-  const Duration delay = kRetryFirst * (1 << std::min(state->failures, doublings));
-  state->failures = std::min(state->failures + 1, kRefusedDoublings);
-  state->retry_at = now.monotonic + std::max(error.retry_after.value_or(Duration{}),
-                                             random_.between(delay, delay + delay / 2));
+  const Duration delay = kRetryFirst * (1 << std::min(state.failures, doublings));
+  state.failures = std::min(state.failures + 1, kRefusedDoublings);
+  state.retry_at = now.monotonic + std::max(error.retry_after.value_or(Duration{}),
+                                            random_.between(delay, delay + delay / 2));
 }
 
 void AnswerWriter::send_events(Now now, Outcome& outcome) {

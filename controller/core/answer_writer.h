@@ -58,6 +58,8 @@ class AnswerWriter {
                    Now now);
   Answer present_answer(const std::string& node_name, const NodeState& node, const ResolvedPod& pod,
                         PodState& state, Now now);
+  void take_result(const ResolvedPod& pod, PodState& state, const PodAnswers& sent,
+                   const Result& result, Now now, Outcome& outcome);
   void send_patches(Now now, Outcome& outcome);
   void send_events(Now now, Outcome& outcome);
   void told(const ResolvedPod& pod, PodState& state, Now now);

@@ -200,8 +200,6 @@ Located locate_empty_dir(const PodView& pod, const std::string& pod_id, const Vo
   return HostDirectory{root->name, below_root, join_path(root->path, below_root)};
 }
 
-}  // namespace
-
 std::string effective_mount_path(const VolumeMount& mount) {
   std::vector<std::string> kept;
   for (std::string& part : split(mount.mount_path, '/')) {
@@ -215,27 +213,33 @@ std::string effective_mount_path(const VolumeMount& mount) {
   return "/" + join(kept, "/");
 }
 
-const VolumeMount* find_mount(const ContainerView& container, const std::string& directory) {
-  const VolumeMount* best = nullptr;
-  std::size_t best_length = 0;
+}  // namespace
+
+std::vector<std::string> effective_mount_paths(const ContainerView& container) {
+  std::vector<std::string> paths;
+  paths.reserve(container.mounts.size());
   for (const VolumeMount& mount : container.mounts) {
-    const std::string path = effective_mount_path(mount);
-    if (!path_contains(path, directory)) continue;
+    paths.push_back(effective_mount_path(mount));
+  }
+  return paths;
+}
+
+std::optional<std::size_t> find_mount(const std::vector<std::string>& mount_paths,
+                                      const std::string& directory) {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < mount_paths.size(); ++i) {
+    if (!path_contains(mount_paths[i], directory)) continue;
     // Of two mounts on one path the later one covers the earlier.
-    if (best == nullptr || path.size() >= best_length) {
-      best = &mount;
-      best_length = path.size();
-    }
+    if (!best || mount_paths[i].size() >= mount_paths[*best].size()) best = i;
   }
   return best;
 }
 
-std::vector<std::string> mounts_below(const ContainerView& container,
+std::vector<std::string> mounts_below(const std::vector<std::string>& mount_paths,
                                       const std::string& directory) {
   std::vector<std::string> below;
-  for (const VolumeMount& mount : container.mounts) {
-    std::string path = effective_mount_path(mount);
-    if (path != directory && path_contains(directory, path)) below.push_back(std::move(path));
+  for (const std::string& path : mount_paths) {
+    if (path != directory && path_contains(directory, path)) below.push_back(path);
   }
   std::sort(below.begin(), below.end());
   below.erase(std::unique(below.begin(), below.end()), below.end());
@@ -245,6 +249,7 @@ std::vector<std::string> mounts_below(const ContainerView& container,
 tl::expected<HostDirectory, LocateError> locate(const PodView& pod, const std::string& pod_id,
                                                 const ContainerView& container,
                                                 const VolumeMount& mount,
+                                                const std::string& mount_path,
                                                 const std::string& directory,
                                                 const ControllerConfig& config) {
   const VolumeView* volume = find_volume(pod, mount.volume);
@@ -256,7 +261,7 @@ tl::expected<HostDirectory, LocateError> locate(const PodView& pod, const std::s
   }
   const tl::expected<std::string, LocateError> sub = sub_path(pod, pod_id, container, mount);
   if (!sub) return tl::unexpected(sub.error());
-  const std::string rest = path_below(effective_mount_path(mount), directory);
+  const std::string rest = path_below(mount_path, directory);
   if (std::string trouble = part_trouble("the directory", rest); !trouble.empty()) {
     return path_not_supported(trouble);
   }

@@ -28,21 +28,26 @@ struct LocateError {
   auto operator<=>(const LocateError&) const = default;
 };
 
-// The mount that holds `directory`: the longest mountPath that is the directory or a parent of it
-// on a path boundary. nullptr: the container's own root file system.
-const VolumeMount* find_mount(const ContainerView& container, const std::string& directory);
+// The mountPaths of a container as the runtime uses them, in the order of its mounts: absolute,
+// without ".", ".." and "//". How many they are is for tenants to choose, so that they are made
+// once for all that is asked about them.
+std::vector<std::string> effective_mount_paths(const ContainerView& container);
 
-// The mountPath of a mount as the runtime uses it: absolute, without ".", ".." and "//".
-std::string effective_mount_path(const VolumeMount& mount);
+// Which of the paths holds `directory`: the longest that is the directory or a parent of it on a
+// path boundary. nullopt: the container's own root file system.
+std::optional<std::size_t> find_mount(const std::vector<std::string>& mount_paths,
+                                      const std::string& directory);
 
 // Mount paths strictly below `directory`: what they hide is not followed. Sorted, without doubles.
-std::vector<std::string> mounts_below(const ContainerView& container, const std::string& directory);
+std::vector<std::string> mounts_below(const std::vector<std::string>& mount_paths,
+                                      const std::string& directory);
 
-// REQUIRES: `mount` is find_mount(container, directory) and not nullptr. `pod_id`: the kubelet's
-// id of the pod. Each part of the path is checked before they are joined.
+// REQUIRES: `mount_path` is that of `mount`, and holds `directory`. `pod_id`: the kubelet's id of
+// the pod. Each part of the path is checked before they are joined.
 tl::expected<HostDirectory, LocateError> locate(const PodView& pod, const std::string& pod_id,
                                                 const ContainerView& container,
                                                 const VolumeMount& mount,
+                                                const std::string& mount_path,
                                                 const std::string& directory,
                                                 const ControllerConfig& config);
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <tuple>
 
 #include "controller/core/host_directory.h"
@@ -83,6 +85,7 @@ bool has_too_many_parts(const PodView& pod) {
 // The outcome for one container that may be meant.
 struct Candidate {
   const ContainerView* container = nullptr;
+  const std::vector<std::string>* mount_paths = nullptr;
   std::size_t mount_length = 0;
   tl::expected<HostDirectory, LocateError> located;
 
@@ -117,6 +120,11 @@ class Resolver {
     if (!request_.directories.empty() && excludes_all()) {
       resolution_.notes.push_back(
           Note{"", "loglink/exclude leaves no file that loglink/include names; narrow it"});
+    }
+    if (!too_many_parts_ && !request_.directories.empty()) {
+      for (const ContainerView& container : pod_.containers) {
+        mount_paths_.push_back(effective_mount_paths(container));
+      }
     }
     for (const RequestedDirectory& requested : request_.directories) {
       if (requested.refusal) {
@@ -167,7 +175,7 @@ class Resolver {
     // change of the configuration would rename the links of the second one.
     const bool is_first = containers_seen_.insert(chosen.container->name).second;
     if (!by_policy && chosen.located) {
-      publish(requested, *chosen.container, *chosen.located, is_first);
+      publish(requested, chosen, *chosen.located, is_first);
       return;
     }
     if (by_policy) {
@@ -197,13 +205,15 @@ class Resolver {
   // Containers with a mount that holds the directory, the best first.
   std::vector<Candidate> find_candidates(const RequestedDirectory& requested) const {
     std::vector<Candidate> candidates;
-    for (const ContainerView& container : pod_.containers) {
+    for (std::size_t i = 0; i < pod_.containers.size(); ++i) {
+      const ContainerView& container = pod_.containers[i];
       if (!requested.container.empty() && container.name != requested.container) continue;
-      const VolumeMount* mount = find_mount(container, requested.directory);
-      if (mount == nullptr) continue;
-      candidates.push_back(
-          Candidate{&container, effective_mount_path(*mount).size(),
-                    locate(pod_, pod_id_, container, *mount, requested.directory, config_)});
+      const std::vector<std::string>& paths = mount_paths_[i];
+      const std::optional<std::size_t> mount = find_mount(paths, requested.directory);
+      if (!mount) continue;
+      candidates.push_back(Candidate{&container, &paths, paths[*mount].size(),
+                                     locate(pod_, pod_id_, container, container.mounts[*mount],
+                                            paths[*mount], requested.directory, config_)});
     }
     // Stable: ties stay in spec order, in which containers come before init containers.
     std::stable_sort(candidates.begin(), candidates.end(),
@@ -236,13 +246,18 @@ class Resolver {
 
   // Most often a path is misspelled: names where volumes are mounted, in one container or in all
   // (""). The cure comes first: kubectl describe shows 140 bytes of an annotation.
-  std::string volume_cure(const std::string& container_name) const {
-    std::set<std::string> paths;
-    for (const ContainerView& container : pod_.containers) {
-      if (!container_name.empty() && container.name != container_name) continue;
-      for (const VolumeMount& mount : container.mounts) {
-        std::string path = effective_mount_path(mount);
-        if (!path_contains(kCredentials, path)) paths.insert(std::move(path));
+  const std::string& volume_cure(const std::string& container_name) {
+    const auto [cure, is_new] = volume_cures_.try_emplace(container_name);
+    if (is_new) cure->second = make_volume_cure(container_name);
+    return cure->second;
+  }
+
+  [[nodiscard]] std::string make_volume_cure(const std::string& container_name) const {
+    std::set<std::string_view> paths;
+    for (std::size_t i = 0; i < pod_.containers.size(); ++i) {
+      if (!container_name.empty() && pod_.containers[i].name != container_name) continue;
+      for (const std::string& path : mount_paths_[i]) {
+        if (!path_contains(kCredentials, path)) paths.insert(path);
       }
     }
     if (paths.empty()) return "write the log files to a volume, an emptyDir for example";
@@ -256,8 +271,9 @@ class Resolver {
     return sanitize(join(all, ", "), 200);
   }
 
-  void publish(const RequestedDirectory& requested, const ContainerView& container,
+  void publish(const RequestedDirectory& requested, const Candidate& chosen,
                const HostDirectory& located, bool is_first) {
+    const ContainerView& container = *chosen.container;
     Source source;
     source.namespace_name = pod_.namespace_name;
     source.pod = pod_.name;
@@ -280,7 +296,7 @@ class Resolver {
     if (is_already_listed(source)) return;
     resolution_.sources.push_back(std::move(source));
     resolution_.watch_dirs.push_back(requested.text);
-    const std::vector<std::string> below = mounts_below(container, requested.directory);
+    const std::vector<std::string> below = mounts_below(*chosen.mount_paths, requested.directory);
     if (!below.empty()) {
       resolution_.notes.push_back(Note{
           requested.text, "what is mounted below it (" + sanitize(join(below, ", "), 200) +
@@ -316,6 +332,8 @@ class Resolver {
   const std::string static_trouble_;
   const bool too_many_parts_;
   const Request request_;
+  std::vector<std::vector<std::string>> mount_paths_;  // as pod_.containers
+  std::map<std::string, std::string> volume_cures_;
   std::set<std::string> containers_seen_;
   Resolution resolution_;
 };

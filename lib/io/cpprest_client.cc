@@ -32,6 +32,7 @@ namespace {
 namespace http = web::http;
 
 constexpr std::size_t kQueueLength = 4096;
+constexpr int kAnswerThreads = 2;
 // Idle time inside cpprestsdk; the deadlines of the calls are far shorter and are kept here.
 constexpr std::chrono::seconds kIdle(60);
 
@@ -459,11 +460,12 @@ class CpprestUnaryClient final : public UnaryClient {
   CpprestUnaryClient(EventLoop& loop, ClusterAccess access, std::string user_agent, int workers)
       : loop_(loop), access_(std::move(access)), user_agent_(std::move(user_agent)) {
     start(leases_);
+    for (int i = 0; i < kAnswerThreads; ++i) start(answers_);
     for (int i = 0; i < workers; ++i) start(others_);
   }
 
   ~CpprestUnaryClient() override {
-    for (Lane* const lane : {&leases_, &others_}) lane->stop();
+    for (Lane* const lane : {&leases_, &answers_, &others_}) lane->stop();
     for (const std::shared_ptr<Signal>& signal : signals_) {
       const std::lock_guard<std::mutex> lock(signal->mutex);
       signal->stopping = true;
@@ -476,7 +478,7 @@ class CpprestUnaryClient final : public UnaryClient {
 
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
     const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
-    Lane& lane = request.target.find("/leases/") != std::string::npos ? leases_ : others_;
+    Lane& lane = lane_of(request);
     Job job{std::move(request), std::move(done), deadline};
     if (lane.push(job)) return;
     KubeError error;
@@ -487,6 +489,15 @@ class CpprestUnaryClient final : public UnaryClient {
   }
 
  private:
+  // What is said on pods and in Events, behind which a webhook may hang, holds no other write up.
+  Lane& lane_of(const UnaryRequest& request) {
+    const std::string_view target = request.target;
+    if (target.find("/leases/") != std::string_view::npos) return leases_;
+    const bool is_answer = target.find("/pods/") != std::string_view::npos ||
+                           target.find("/events") != std::string_view::npos;
+    return is_answer ? answers_ : others_;
+  }
+
   void start(Lane& lane) {
     const auto signal = std::make_shared<Signal>();
     signals_.push_back(signal);
@@ -523,6 +534,7 @@ class CpprestUnaryClient final : public UnaryClient {
   const ClusterAccess access_;
   const std::string user_agent_;
   Lane leases_;
+  Lane answers_;
   Lane others_;
   std::vector<std::shared_ptr<Signal>> signals_;  // one a thread
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -9,7 +9,8 @@
 namespace loglink {
 namespace {
 
-constexpr std::chrono::seconds kRetryAfterMax = std::chrono::minutes(5);
+// A server asks for 32 s at most; who asks for years is at fault, and must not stop us for longer.
+constexpr std::chrono::seconds kRetryAfterMax(32);
 
 // A value of a header; an inner blank is allowed.
 bool is_field_value(std::string_view value) {

@@ -22,7 +22,7 @@ constexpr Duration kPageDeadline = seconds(65);
 constexpr Duration kSettled = seconds(1);
 constexpr int kFruitlessWatchesMax = 3;
 // A Retry-After beyond this is a fault; the server's own are at most 32 s.
-constexpr Duration kRetryAfterMax = std::chrono::minutes(5);
+constexpr Duration kRetryAfterMax = std::chrono::seconds(32);
 
 }  // namespace
 

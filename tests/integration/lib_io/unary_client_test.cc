@@ -605,7 +605,7 @@ TEST_P(UnaryClientTest, SurvivesCallsThatEndAtTheirDeadlineInTheMiddleOfATransfe
   });
   connect(access(server.port()), 4);
   int deadlines = 0;
-  // cpprestsdk reads the system's CAs for each connection, one after the other.
+  // cpprestsdk makes its connections one after the other.
   const int base = GetParam() == Library::kBeast ? 5 : 50;
   for (int i = 0; i < 15; ++i) {
     std::vector<std::future<UnaryResult>> results;
@@ -623,11 +623,11 @@ TEST_P(UnaryClientTest, SurvivesCallsThatEndAtTheirDeadlineInTheMiddleOfATransfe
   EXPECT_GT(deadlines, 30);
 }
 
-TEST(CpprestClientTest, RenewsALeaseWhileEveryWorkerWaits) {
+TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) {
   std::atomic<int> waiting{0};
   ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
     while (const auto request = connection.read_request()) {
-      if (request->target.find("/leases/") != std::string::npos) {
+      if (request->target.find("/pods/") == std::string::npos) {
         connection.answer(200, "{}");
       } else {
         ++waiting;
@@ -638,7 +638,6 @@ TEST(CpprestClientTest, RenewsALeaseWhileEveryWorkerWaits) {
   initialize_cpprest();
   LoopThread thread;
   std::unique_ptr<UnaryClient> client;
-  std::promise<UnaryResult> lease;
   thread.call([&] {
     client = make_cpprest_unary_client(
         thread.loop(), access_to(server.port(), std::make_shared<TestCredentials>()), "t", 2);
@@ -651,15 +650,19 @@ TEST(CpprestClientTest, RenewsALeaseWhileEveryWorkerWaits) {
     }
   });
   ASSERT_TRUE(eventually([&] { return waiting == 2; }));
-  thread.call([&] {
-    UnaryRequest renewal;
-    renewal.method = Method::kPut;
-    renewal.target = "/apis/coordination.k8s.io/v1/namespaces/s/leases/l";
-    client->send(renewal, [&](UnaryResult result) { lease.set_value(std::move(result)); });
-  });
-  std::future<UnaryResult> result = lease.get_future();
-  ASSERT_EQ(result.wait_for(kPatience), std::future_status::ready);
-  EXPECT_TRUE(result.get());
+  for (const char* const target : {"/apis/coordination.k8s.io/v1/namespaces/s/leases/l",
+                                   "/apis/loglink.io/v1alpha1/nodelinksets/node-1"}) {
+    std::promise<UnaryResult> answered;
+    thread.call([&] {
+      UnaryRequest write;
+      write.method = Method::kPut;
+      write.target = target;
+      client->send(write, [&](UnaryResult result) { answered.set_value(std::move(result)); });
+    });
+    std::future<UnaryResult> result = answered.get_future();
+    ASSERT_EQ(result.wait_for(kPatience), std::future_status::ready) << target;
+    EXPECT_TRUE(result.get()) << target;
+  }
   thread.call([&] { client.reset(); });
 }
 
