@@ -212,12 +212,20 @@ bool NodeChecker::has_lingered_since_start(const std::string& name,
 }
 
 // A link that several sources had goes with the withdrawn one that is still in the set, even if
-// another of them was changed meanwhile.
+// another of them was changed meanwhile; and the stored set may have asked the same directory for
+// other names.
 bool NodeChecker::has_lingered(const std::string& name, const std::string& target) const {
   const MonotonicTime now = clock_.now().monotonic;
   const bool since_start = has_lingered_since_start(name, target);
+  const auto is_over_since_start = [&](const Source& source) {
+    return std::any_of(
+        withdrawn_at_start_.begin(), withdrawn_at_start_.end(), [&](const auto& each) {
+          return now - each.second >= config_.linger && is_same_directory(source, each.first);
+        });
+  };
   return std::any_of(withdrawn_since_.begin(), withdrawn_since_.end(), [&](const auto& each) {
-    return covers(each.first, name, target) && (since_start || now - each.second >= config_.linger);
+    return covers(each.first, name, target) &&
+           (since_start || now - each.second >= config_.linger || is_over_since_start(each.first));
   });
 }
 
