@@ -114,7 +114,7 @@ bool Agent::step(const Now& now) {
   for (const InodeKey& key : scanner_.take_deleted()) memory_.forget(key);
   if (scanner_.take_changed()) plan_wanted_ = true;
   // The set's first plan may have come while a directory was being read that is as it was.
-  if (!is_answered() && scanner_.unread_count() == 0) plan_wanted_ = true;
+  if (!is_answered() && !scanner_.has_unread()) plan_wanted_ = true;
   if (now.monotonic >= apply_retry_at_) {
     apply_retry_at_ = MonotonicTime::never();
     plan_wanted_ = true;
@@ -429,7 +429,7 @@ void Agent::run_plan(const Now& now) {
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
   // What is read anew all the time, as tenants can see to, is known well enough for an answer.
-  if (scanner_.unread_count() > 0) return;
+  if (scanner_.has_unread()) return;
   // After the files in use were refreshed with the same clock: it may have jumped.
   if (expire_due_ && set_observed_) {
     expire_due_ = false;

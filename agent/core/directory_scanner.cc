@@ -540,13 +540,23 @@ void DirectoryScanner::know(const Target& directory, ObservedDirectory observed)
 
 // Answers.
 
+bool DirectoryScanner::is_unread(const Target& directory, const Book& book) const {
+  const bool is_known = book.error || (book.listed && !book.stale);
+  return !is_known && usable_roots_.count(directory.root) > 0;
+}
+
 std::size_t DirectoryScanner::unread_count() const {
   return static_cast<std::size_t>(
-      std::count_if(books_.begin(), books_.end(), [this](const auto& each) {
-        const Book& book = each.second;
-        const bool is_known = book.error || (book.listed && !book.stale);
-        return !is_known && usable_roots_.count(each.first.root) > 0;
-      }));
+      std::count_if(books_.begin(), books_.end(),
+                    [this](const auto& each) { return is_unread(each.first, each.second); }));
+}
+
+bool DirectoryScanner::has_unread() const {
+  return std::any_of(books_.begin(), books_.end(), [this](const auto& each) {
+    const auto& [directory, book] = each;
+    if (book.users.empty() || !is_unread(directory, book)) return false;
+    return !scans_.is_blocked(payer_of(book).source.namespace_name);
+  });
 }
 
 std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {

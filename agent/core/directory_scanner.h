@@ -86,6 +86,9 @@ class DirectoryScanner {
   [[nodiscard]] std::size_t directory_count() const { return books_.size(); }
   // Neither read for their present sources nor found unreadable yet, though their root can be used.
   [[nodiscard]] std::size_t unread_count() const;
+  // Whether any of them is of a namespace that may read on now. One that has read too much waits
+  // alone, and nobody's answer waits for it.
+  [[nodiscard]] bool has_unread() const;
   [[nodiscard]] const ScannerCounters& counters() const { return counters_; }
 
  private:
@@ -124,6 +127,7 @@ class DirectoryScanner {
   void pay_for_walks(const Book& book, const Now& now);
   void settle(const std::set<Target>& touched);
   void drop(Books::iterator book);
+  [[nodiscard]] bool is_unread(const Target& directory, const Book& book) const;
 
   void want_scan(const Target& directory, Book& book);
   void want_check(const Target& directory, Book& book);

@@ -45,6 +45,11 @@ void ScanQueue::unblock(MonotonicTime now) {
   }
 }
 
+bool ScanQueue::is_blocked(const std::string& namespace_name) const {
+  const auto found = lanes_.find(namespace_name);
+  return found != lanes_.end() && found->second.blocked_until;
+}
+
 MonotonicTime ScanQueue::next_wakeup() const {
   MonotonicTime earliest = MonotonicTime::never();
   for (const auto& [name, lane] : lanes_) {

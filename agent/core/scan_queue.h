@@ -1,6 +1,6 @@
 // Directories that are to be read. Namespaces take turns, and one that has read too much waits
-// alone; within a namespace the first that asked is read first, and those of sources that cause too
-// many events never keep the others back.
+// alone. Within a namespace the first that asked is read first; where some are of sources that
+// cause too many events, these and the others alternate.
 #pragma once
 
 #include <deque>
@@ -27,6 +27,8 @@ class ScanQueue {
   // Nothing of the namespace before `until`.
   void block(const std::string& namespace_name, MonotonicTime until);
   void unblock(MonotonicTime now);
+  // True only while it has directories that wait.
+  [[nodiscard]] bool is_blocked(const std::string& namespace_name) const;
 
   [[nodiscard]] bool has_ready() const { return next().has_value(); }
   // When a namespace that waits may go on; never() if none waits.

@@ -10,8 +10,6 @@ namespace loglink {
 namespace {
 
 constexpr std::string_view kTooLargeVersion = "Too large resource version";
-// Nobody means to make a client wait longer than this.
-constexpr std::int64_t kRetryAfterSecondsMax = 3600;
 
 // What a Status says beyond code and reason. All empty for a body that is no Status.
 struct StatusHints {
@@ -87,8 +85,8 @@ KubeError status_error(StatusWords status, int http_status) {
   hints.names_object = status.names_object;
   hints.version_too_large = status.message.find(kTooLargeVersion) != std::string::npos;
   if (status.retry_after_seconds > 0) {
-    error.retry_after =
-        std::chrono::seconds(std::min(status.retry_after_seconds, kRetryAfterSecondsMax));
+    const std::int64_t most = limits::kRetryAfterMax.count();
+    error.retry_after = std::chrono::seconds(std::min(status.retry_after_seconds, most));
   }
   for (StatusCause& cause : status.causes) {
     cause.message = sanitize(cause.message);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "lib/io/http_text.h"
 #include "lib/io/tls_context.h"
 #include "lib/io/transport_error.h"
+#include "lib/io/unary_lane.h"
 #include "lib/model/limits.h"
 
 namespace loglink {
@@ -157,34 +159,44 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
-// Client 0 is for Leases; another request goes to the one with the fewest waiting.
+// A lane has clients of its own; a request goes to that with the fewest waiting.
 class ParallelUnaryClient final : public UnaryClient {
  public:
   ParallelUnaryClient(EventLoop& loop, const ClusterAccess& access, const std::string& user_agent,
-                      int workers)
-      : waiting_(static_cast<std::size_t>(workers) + 1, 0) {
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      clients_.push_back(make_beast_unary_client(loop, access, user_agent));
+                      int workers) {
+    for (const auto& [lane, count] :
+         {std::pair(UnaryLane::kLease, 1), std::pair(UnaryLane::kAnswer, kAnswerCallsAtOnce),
+          std::pair(UnaryLane::kOther, workers)}) {
+      std::vector<Client>& clients = clients_of(lane);
+      for (int i = 0; i < count; ++i) {
+        clients.push_back({make_beast_unary_client(loop, access, user_agent)});
+      }
     }
   }
 
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
-    std::size_t chosen = 0;
-    if (request.target.find("/leases/") == std::string::npos) {
-      const auto fewest = std::min_element(waiting_.begin() + 1, waiting_.end());
-      chosen = static_cast<std::size_t>(fewest - waiting_.begin());
-    }
-    ++waiting_[chosen];
-    clients_[chosen]->send(std::move(request),
-                           [this, chosen, done = std::move(done)](UnaryResult result) {
-                             --waiting_[chosen];
-                             done(std::move(result));
-                           });
+    std::vector<Client>& clients = clients_of(unary_lane(request.target));
+    Client& chosen =
+        *std::min_element(clients.begin(), clients.end(),
+                          [](const Client& a, const Client& b) { return a.waiting < b.waiting; });
+    ++chosen.waiting;
+    chosen.client->send(std::move(request), [&chosen, done = std::move(done)](UnaryResult result) {
+      --chosen.waiting;
+      done(std::move(result));
+    });
   }
 
  private:
-  std::vector<int> waiting_;
-  std::vector<std::unique_ptr<UnaryClient>> clients_;
+  struct Client {
+    std::unique_ptr<UnaryClient> client;
+    int waiting = 0;
+  };
+
+  std::vector<Client>& clients_of(UnaryLane lane) {
+    return clients_[static_cast<std::size_t>(lane)];
+  }
+
+  std::array<std::vector<Client>, 3> clients_;  // by lane; none moves once they are made
 };
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "lib/io/system_trust.h"
 #include "lib/io/tls_context.h"
 #include "lib/io/transport_error.h"
+#include "lib/io/unary_lane.h"
 #include "lib/model/limits.h"
 
 // Rules, each from a crash or a loss of cpprestsdk 2.10.18: one pool thread; a request is cancelled
@@ -32,7 +33,6 @@ namespace {
 namespace http = web::http;
 
 constexpr std::size_t kQueueLength = 4096;
-constexpr int kAnswerThreads = 2;
 // Idle time inside cpprestsdk; the deadlines of the calls are far shorter and are kept here.
 constexpr std::chrono::seconds kIdle(60);
 
@@ -460,7 +460,7 @@ class CpprestUnaryClient final : public UnaryClient {
   CpprestUnaryClient(EventLoop& loop, ClusterAccess access, std::string user_agent, int workers)
       : loop_(loop), access_(std::move(access)), user_agent_(std::move(user_agent)) {
     start(leases_);
-    for (int i = 0; i < kAnswerThreads; ++i) start(answers_);
+    for (int i = 0; i < kAnswerCallsAtOnce; ++i) start(answers_);
     for (int i = 0; i < workers; ++i) start(others_);
   }
 
@@ -489,13 +489,16 @@ class CpprestUnaryClient final : public UnaryClient {
   }
 
  private:
-  // What is said on pods and in Events, behind which a webhook may hang, holds no other write up.
   Lane& lane_of(const UnaryRequest& request) {
-    const std::string_view target = request.target;
-    if (target.find("/leases/") != std::string_view::npos) return leases_;
-    const bool is_answer = target.find("/pods/") != std::string_view::npos ||
-                           target.find("/events") != std::string_view::npos;
-    return is_answer ? answers_ : others_;
+    switch (unary_lane(request.target)) {
+      case UnaryLane::kLease:
+        return leases_;
+      case UnaryLane::kAnswer:
+        return answers_;
+      case UnaryLane::kOther:
+        return others_;
+    }
+    __builtin_unreachable();
   }
 
   void start(Lane& lane) {

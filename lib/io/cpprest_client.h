@@ -16,12 +16,11 @@ namespace loglink {
 // authorities that it is not to trust (system_trust.h). More calls do nothing.
 void initialize_cpprest();
 
-// `workers` threads make blocking calls; one more serves Leases only, so that a renewal never waits
-// behind other writes, and two more what is written on pods and as Events, so that a webhook that
-// hangs there holds up nothing else. Answers are posted to the loop. The queue is bounded: beyond
-// it a call is answered kTooManyRequests. The destructor cancels calls under way, waits for them
-// and drops their answers; it is called on the loop's thread, before main returns. An endpoint that
-// is an IPv6 address, which cpprestsdk cannot reach, is served by Beast.
+// `workers` threads make blocking calls; more serve Leases and answers (unary_lane.h). Answers are
+// posted to the loop. The queue is bounded: beyond it a call is answered kTooManyRequests. The
+// destructor cancels calls under way, waits for them and drops their answers; it is called on the
+// loop's thread, before main returns. An endpoint that is an IPv6 address, which cpprestsdk cannot
+// reach, is served by Beast.
 std::unique_ptr<UnaryClient> make_cpprest_unary_client(EventLoop& loop, ClusterAccess access,
                                                        std::string user_agent, int workers);
 

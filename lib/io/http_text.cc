@@ -5,12 +5,10 @@
 
 #include "lib/base/text.h"
 #include "lib/io/address.h"
+#include "lib/model/limits.h"
 
 namespace loglink {
 namespace {
-
-// A server asks for 32 s at most; who asks for years is at fault, and must not stop us for longer.
-constexpr std::chrono::seconds kRetryAfterMax(32);
 
 // A value of a header; an inner blank is allowed.
 bool is_field_value(std::string_view value) {
@@ -51,9 +49,9 @@ std::optional<Duration> parse_retry_after(std::string_view value) {
   std::uint64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) return kRetryAfterMax;
+  if (error == std::errc::result_out_of_range) return limits::kRetryAfterMax;
   if (error != std::errc{}) return std::nullopt;
-  const auto most = static_cast<std::uint64_t>(kRetryAfterMax.count());
+  const auto most = static_cast<std::uint64_t>(limits::kRetryAfterMax.count());
   return std::chrono::seconds(static_cast<std::int64_t>(std::min(seconds, most)));
 }
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <optional>
 
 #include "lib/base/time_text.h"
@@ -37,23 +38,16 @@ Expected<Pipe> make_pipe() {
 }
 
 std::vector<std::string> environment_of(const ProcessRequest& request) {
-  std::vector<std::pair<std::string, std::string>> set = request.environment;
-  for (const auto& [name, value] : hidden_variables()) {
-    if (value) set.emplace_back(name, *value);
-  }
-  const auto is_replaced = [&](const std::string& name) {
-    const auto has_name = [&](const auto& variable) { return variable.first == name; };
-    return std::any_of(set.begin(), set.end(), has_name) ||
-           std::any_of(hidden_variables().begin(), hidden_variables().end(), has_name);
-  };
+  std::map<std::string, std::optional<std::string>> changes;  // nullopt: not in its environment
+  for (const auto& [name, value] : hidden_variables()) changes[name] = value;
+  for (const auto& [name, value] : request.environment) changes[name] = value;
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (!is_replaced(text.substr(0, text.find('=')))) all.push_back(text);
+    if (changes.count(text.substr(0, text.find('='))) == 0) all.push_back(text);
   }
-  for (const auto& [name, value] : set) {
-    std::string text = name;
-    all.push_back(text.append("=").append(value));
+  for (const auto& [name, value] : changes) {
+    if (value) all.push_back(std::string(name).append("=").append(*value));
   }
   return all;
 }

@@ -21,8 +21,6 @@ constexpr Duration kPageDeadline = seconds(65);
 // A watch that stays open so long is a good answer, whether it brings something or not.
 constexpr Duration kSettled = seconds(1);
 constexpr int kFruitlessWatchesMax = 3;
-// A Retry-After beyond this is a fault; the server's own are at most 32 s.
-constexpr Duration kRetryAfterMax = std::chrono::seconds(32);
 
 }  // namespace
 
@@ -236,7 +234,7 @@ Reflector::Action Reflector::back_off(const KubeError& error, MonotonicTime now)
     delay = options_.backoff.first + random_.between(Duration(0), options_.outage_spread);
   }
   if (error.retry_after) {
-    const Duration asked = std::min(*error.retry_after, kRetryAfterMax);
+    const Duration asked = std::min<Duration>(*error.retry_after, limits::kRetryAfterMax);
     // Not all who were told the same number at the same moment.
     if (delay < asked) delay = asked + random_.between(Duration(0), std::max(delay, Duration(1)));
   }

@@ -1,6 +1,7 @@
 // Bounds. Beyond each of them loglink refuses with a reason; none is silently cut.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -42,6 +43,8 @@ inline constexpr int kPageItems = 500;
 // Of one list: a million objects, where the largest clusters have 150,000 pods. A server or proxy
 // that goes on is not trusted to end.
 inline constexpr int kListPages = 2000;
+// A server asks for 32 s at most; who asks for years is at fault, and must not stop us for longer.
+inline constexpr std::chrono::seconds kRetryAfterMax(32);
 
 // Files that people write.
 inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;

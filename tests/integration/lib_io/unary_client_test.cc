@@ -9,6 +9,7 @@
 
 #include "lib/io/cpprest_client.h"
 #include "lib/io/http_clients.h"
+#include "lib/io/unary_lane.h"
 #include "lib/model/limits.h"
 #include "tests/integration/lib_io/client_harness.h"
 
@@ -623,7 +624,9 @@ TEST_P(UnaryClientTest, SurvivesCallsThatEndAtTheirDeadlineInTheMiddleOfATransfe
   EXPECT_GT(deadlines, 30);
 }
 
-TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) {
+using MakeClient = std::unique_ptr<UnaryClient> (*)(EventLoop& loop, const ClusterAccess& access);
+
+void expect_other_lanes_go_on_while_answers_wait(MakeClient make) {
   std::atomic<int> waiting{0};
   ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
     while (const auto request = connection.read_request()) {
@@ -635,12 +638,10 @@ TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) 
       }
     }
   });
-  initialize_cpprest();
   LoopThread thread;
   std::unique_ptr<UnaryClient> client;
   thread.call([&] {
-    client = make_cpprest_unary_client(
-        thread.loop(), access_to(server.port(), std::make_shared<TestCredentials>()), "t", 2);
+    client = make(thread.loop(), access_to(server.port(), std::make_shared<TestCredentials>()));
     for (int i = 0; i < 10; ++i) {
       UnaryRequest patch;
       patch.method = Method::kPatch;
@@ -649,7 +650,7 @@ TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) 
       client->send(patch, [](const UnaryResult&) {});
     }
   });
-  ASSERT_TRUE(eventually([&] { return waiting == 2; }));
+  ASSERT_TRUE(eventually([&] { return waiting == kAnswerCallsAtOnce; }));
   for (const char* const target : {"/apis/coordination.k8s.io/v1/namespaces/s/leases/l",
                                    "/apis/loglink.io/v1alpha1/nodelinksets/node-1"}) {
     std::promise<UnaryResult> answered;
@@ -664,6 +665,19 @@ TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) 
     EXPECT_TRUE(result.get()) << target;
   }
   thread.call([&] { client.reset(); });
+}
+
+TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) {
+  initialize_cpprest();
+  expect_other_lanes_go_on_while_answers_wait([](EventLoop& loop, const ClusterAccess& access) {
+    return make_cpprest_unary_client(loop, access, "t", 2);
+  });
+}
+
+TEST(ParallelBeastClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) {
+  expect_other_lanes_go_on_while_answers_wait([](EventLoop& loop, const ClusterAccess& access) {
+    return make_parallel_beast_unary_client(loop, access, "t", 2);
+  });
 }
 
 }  // namespace

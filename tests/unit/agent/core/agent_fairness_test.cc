@@ -8,7 +8,6 @@ namespace loglink {
 namespace {
 
 using testing::Contains;
-using testing::Not;
 using namespace std::chrono_literals;
 
 class AgentFairness : public testing::Test {
@@ -29,6 +28,13 @@ class AgentFairness : public testing::Test {
     }
   }
 
+  void add_large_pods(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string pod = "large-" + std::to_string(i);
+      for (int j = 0; j < kFiles; ++j) write(pod, "file-" + std::to_string(j) + ".log");
+      sources.push_back(empty_dir_source(pod));
+    }
+  }
   void write(const std::string& pod, const std::string& file) {
     world.files.write_file(kPods, in_empty_dir(pod, file));
   }
@@ -64,6 +70,16 @@ class AgentFairness : public testing::Test {
     const MonotonicTime began = world.now.monotonic;
     while (world.link_names().count(link) == 0 && world.now.monotonic - began < 1min) {
       noisy_step(cost);
+    }
+    return world.now.monotonic - began;
+  }
+  // How long until the agent answers for the latest set, two minutes at most.
+  Duration until_answered() {
+    const MonotonicTime began = world.now.monotonic;
+    while (world.agent().status(world.now).observed_generation < world.generation &&
+           world.now.monotonic - began < 2min) {
+      world.settle();
+      world.turn_clock(10ms);
     }
     return world.now.monotonic - began;
   }
@@ -108,6 +124,19 @@ TEST_F(AgentFairness, RescansComeRoundThoughThereIsAlwaysSomethingToRead) {
   write("zz-other", "late.log");
   world.files.lose_notices();
   EXPECT_LE(noisy_until_linked("zz-other_other_app-late.log", 1s), 20s);
+}
+
+// They are read one a second; the set's answer is about everybody's links.
+TEST_F(AgentFairness, AnAnswerDoesNotWaitForDirectoriesWhoseNamespaceHasReadTooMuch) {
+  add_pod("zz-other", "other");
+  desire();
+  world.pass(20s);
+  add_large_pods(60);
+  desire();
+  EXPECT_LE(until_answered(), 2s);
+  EXPECT_GT(world.agent().scanner().unread_count(), 30U);
+  world.pass(90s);
+  EXPECT_EQ(world.agent().scanner().unread_count(), 0U);
 }
 
 }  // namespace

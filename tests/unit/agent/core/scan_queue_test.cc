@@ -41,11 +41,15 @@ TEST(ScanQueue, ANamespaceThatHasReadTooMuchWaitsAlone) {
   queue.push("b", {"pods", "b/1"}, false);
   queue.block("a", kNow);
   queue.block("nobody", kNow);
+  EXPECT_TRUE(queue.is_blocked("a"));
+  EXPECT_FALSE(queue.is_blocked("b"));
+  EXPECT_FALSE(queue.is_blocked("nobody"));
   EXPECT_EQ(queue.next_wakeup(), kNow);
   EXPECT_EQ(take_all(queue), (Paths{"b/1"}));
   queue.unblock(kNow - Duration(1));
   EXPECT_FALSE(queue.has_ready());
   queue.unblock(kNow);
+  EXPECT_FALSE(queue.is_blocked("a"));
   EXPECT_EQ(queue.next_wakeup(), MonotonicTime::never());
   EXPECT_EQ(take_all(queue), (Paths{"a/1"}));
 }
