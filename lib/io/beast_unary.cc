@@ -142,8 +142,10 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     const std::function<void(UnaryResult)> done = std::move(calls_.front().done);
     calls_.pop_front();
     body_ = std::string();
+    const std::shared_ptr<CredentialSource> credentials = access_.credentials;
     if (!calls_.empty()) post_next();
     done(std::move(result));
+    credentials->refresh(SystemClock().now().monotonic);
   }
 
   EventLoop& loop_;

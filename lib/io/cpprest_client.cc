@@ -512,6 +512,7 @@ class CpprestUnaryClient final : public UnaryClient {
     while (std::optional<Job> job = lane.pop()) {
       UnaryResult result = guarded_call(caller, *job);
       answer(std::move(*job), std::move(result));
+      access_.credentials->refresh(SystemClock().now().monotonic);
     }
   }
 

@@ -18,6 +18,7 @@ namespace loglink {
 namespace {
 
 constexpr Duration kReadAgain = std::chrono::seconds(60);
+constexpr Duration kReadAhead = std::chrono::seconds(45);  // by refresh()
 constexpr std::size_t kFileBytes = 1024 * 1024;
 
 Expected<std::string> read_file(const std::string& path) {
@@ -63,6 +64,15 @@ class Renewed {
       return fresh;
     }
     return *value_;
+  }
+  [[nodiscard]] bool is_due(MonotonicTime now) const {
+    return value_ && now - read_at_ >= kReadAhead;
+  }
+  // What was read ahead; of no use where the old value was dropped meanwhile.
+  void renew(const Expected<T>& fresh, MonotonicTime now) {
+    if (!value_ || !fresh) return;
+    value_ = *fresh;
+    read_at_ = now;
   }
   void drop() { value_.reset(); }
   // Read again at the next get(); the value stays while that fails.
@@ -116,6 +126,27 @@ class KubeconfigCredentials final : public CredentialSource {
     material.certificate_pem = credential.certificate_pem;
     material.key_pem = credential.key_pem;
     return material;
+  }
+
+  // Without the lock while it reads: other threads' requests go on with what there is.
+  void refresh(MonotonicTime now) override {
+    bool token_due = false;
+    bool files_due = false;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      token_due = token_.is_due(now);
+      files_due = files_.is_due(now);
+    }
+    if (token_due) {
+      const Expected<std::string> token = read_token();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      token_.renew(token, now);
+    }
+    if (files_due) {
+      const Expected<TlsMaterial> material = read_material();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      files_.renew(material, now);
+    }
   }
 
   void invalidate() override {

@@ -45,9 +45,12 @@ class CredentialSource {
   // The Authorization header's value ("Bearer …", "Basic …"), "" for none. Re-reads a token file
   // when the last read is 60 s old; keeps the old token when that fails.
   virtual Expected<std::string> authorization(MonotonicTime now) = 0;
-  // CA and client certificate; files are re-read at most every 60 s. Files that are unreadable or
-  // do not fit each other (a rotation half done) leave the old ones in use.
+  // CA and client certificate; files are re-read when the last read is 60 s old. Files that are
+  // unreadable or do not fit each other (a rotation half done) leave the old ones in use.
   virtual Expected<TlsMaterial> tls(MonotonicTime now) = 0;
+  // Reads again what was read 45 s ago. For the moment after an answer, so that no request has to
+  // wait for it.
+  virtual void refresh(MonotonicTime /*now*/) {}
   // The server said 401, or the handshake failed: a token is not used again, files are read again.
   virtual void invalidate() = 0;
 };

@@ -109,6 +109,12 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
 void LeaderElector::wrote(const tl::expected<Lease, KubeError>& result, Now now) {
   if (result) {
     observe(*result, now.monotonic);
+    if (!shutting_down_ && !holds()) {
+      // Not what was written: an answer to somebody else gives no right.
+      write_next_ = false;
+      next_try_ = now.monotonic + config_.retry_period;
+      return;
+    }
     // From when it was sent: the answer may have taken any time, and others count from the write.
     if (!shutting_down_) allowed_until_ = request_sent_ + config_.renew_deadline;
     write_next_ = true;

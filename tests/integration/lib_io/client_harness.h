@@ -65,6 +65,7 @@ class TestCredentials final : public CredentialSource {
     return token_.empty() ? "" : "Bearer " + token_;
   }
   Expected<TlsMaterial> tls(MonotonicTime /*now*/) override { return material; }
+  void refresh(MonotonicTime /*now*/) override { ++refreshes_; }
   void invalidate() override {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++invalidations_;
@@ -80,6 +81,7 @@ class TestCredentials final : public CredentialSource {
   void set_ready(bool ready) { ready_ = ready; }
   // How often somebody asked whether they are ready.
   int asked() { return asked_; }
+  int refreshes() { return refreshes_; }
   int invalidations() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return invalidations_;
@@ -92,6 +94,7 @@ class TestCredentials final : public CredentialSource {
   int invalidations_ = 0;
   std::atomic<bool> ready_{true};
   std::atomic<int> asked_{0};
+  std::atomic<int> refreshes_{0};
 };
 
 inline constexpr const char* kLoopbackNames = "DNS:localhost,IP:127.0.0.1,IP:::1";

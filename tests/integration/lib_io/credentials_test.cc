@@ -94,6 +94,40 @@ TEST_F(CredentialsTest, ReadsARotatedTokenAfterAMinute) {
   EXPECT_EQ(credentials.authorization(now + seconds(61)), "Bearer two");
 }
 
+TEST_F(CredentialsTest, ReadsAheadWhenNoRequestWaits) {
+  set_in_cluster();
+  const auto access = load();
+  ASSERT_TRUE(access);
+  CredentialSource& credentials = *access->credentials;
+  const MonotonicTime now = SystemClock().now().monotonic;
+  const TestAuthority next;
+  write("token", "two");
+  write("ca.crt", next.ca_pem());
+  credentials.refresh(now + seconds(40));
+  EXPECT_EQ(credentials.authorization(now + seconds(41)), "Bearer one");
+  credentials.refresh(now + seconds(50));
+  write("token", "three");
+  EXPECT_EQ(credentials.authorization(now + seconds(100)), "Bearer two");
+  EXPECT_EQ(credentials.tls(now + seconds(100))->ca_pem, next.ca_pem());
+  EXPECT_EQ(credentials.authorization(now + seconds(111)), "Bearer three");
+}
+
+TEST_F(CredentialsTest, ReadingAheadKeepsWhatIsGoodAndBringsNothingBack) {
+  set_in_cluster();
+  const auto access = load();
+  ASSERT_TRUE(access);
+  CredentialSource& credentials = *access->credentials;
+  const MonotonicTime now = SystemClock().now().monotonic;
+  write("token", "");
+  write("ca.crt", "");
+  credentials.refresh(now + seconds(50));
+  EXPECT_EQ(credentials.authorization(now + seconds(51)), "Bearer one");
+  EXPECT_EQ(credentials.tls(now + seconds(51))->ca_pem, authority_.ca_pem());
+  credentials.invalidate();
+  credentials.refresh(now + seconds(52));
+  EXPECT_FALSE(credentials.authorization(now + seconds(52)));
+}
+
 TEST_F(CredentialsTest, KeepsTheOldTokenWhileTheFileIsBroken) {
   set_in_cluster();
   const auto access = load();

@@ -243,6 +243,20 @@ TEST_P(UnaryClientTest, EndsAtItsDeadlineWhenTheBodyStallsOrDrips) {
   EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline) << result.error().message;
 }
 
+TEST_P(UnaryClientTest, ReadsCredentialsAheadWhenTheAnswerHasBeenGiven) {
+  std::atomic<int> before_answer{-1};
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      before_answer = credentials_->refreshes();
+      connection.answer(200, "{}");
+    }
+  });
+  connect(access(server.port()), 1);
+  ASSERT_TRUE(send(get()));
+  EXPECT_EQ(before_answer, 0);
+  EXPECT_TRUE(eventually([&] { return credentials_->refreshes() == 1; }));
+}
+
 TEST_P(UnaryClientTest, RefreshesCredentialsOnceAfter401) {
   std::atomic<int> requests{0};
   ScriptedServer server(tls_server(), [&](ServerConnection& connection) {

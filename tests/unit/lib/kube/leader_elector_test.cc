@@ -128,6 +128,17 @@ TEST_F(LeaderElectorTest, CreatesTheLeaseWhenThereIsNone) {
   EXPECT_EQ(elector_->holder(), "me");
 }
 
+TEST_F(LeaderElectorTest, AnAnswerWithTheLeaseOfAnotherGivesNoRight) {
+  ASSERT_TRUE(is_get(*elector_->poll(now_)));
+  elector_->answered(server_.get(), now_);
+  ASSERT_FALSE(is_get(*elector_->poll(now_)));
+  server_.put("other", 15);
+  elector_->answered(server_.get(), now_);  // a proxy's, to somebody else's write
+  EXPECT_FALSE(leads());
+  go_to_wakeup();
+  EXPECT_TRUE(is_get(*elector_->poll(now_)));
+}
+
 TEST_F(LeaderElectorTest, RenewsEachRetryPeriodWithOnePutAndNoGet) {
   settle();
   const Lease first = *server_.lease_;
