@@ -279,8 +279,10 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   }
   node.held_back.reset();
   dirty.answers.insert(name);
-  if (!node.object || node.object->uid != object.uid || node.object->spec != object.spec ||
-      node.object->owners != object.owners || node.object->generation != object.generation) {
+  const bool is_awaited = std::exchange(node.wants_news, false);
+  if (is_awaited || !node.object || node.object->uid != object.uid ||
+      node.object->spec != object.spec || node.object->owners != object.owners ||
+      node.object->generation != object.generation) {
     dirty.specs.insert(name);
   }
   take_object(node, std::move(object));

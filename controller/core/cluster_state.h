@@ -71,6 +71,9 @@ struct NodeState {
 
   std::string node_uid;                      // of a GET whose answer is not used yet; "" otherwise
   std::optional<NodeLinkSetSpec> in_flight;  // the spec that is being written
+  std::string sent_version;                  // of the object that it was made from
+  bool conflict_excused = false;             // one since the last write that was taken
+  bool wants_news = false;                   // after it: the next version is written from at once
   bool node_missing = false;                 // said once in the log
 
   TokenBucket writes{kNodeWritesPerSecond, kNodeWriteBurst};

@@ -30,6 +30,7 @@ constexpr Duration kTimerMax = std::chrono::seconds(60);
 constexpr Duration kTimerMin = std::chrono::seconds(1);
 
 // Trouble of the server, or on the way to it, may end at any moment.
+constexpr Duration kRetryFirst = std::chrono::milliseconds(200);
 constexpr Duration kPassingRetryMax = std::chrono::seconds(10);
 
 // How long a node's object is refused before its pods are told; nullopt where the server is not
@@ -67,7 +68,7 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
 
 BackoffPolicy retry_policy() {
   BackoffPolicy policy;
-  policy.first = std::chrono::milliseconds(200);
+  policy.first = kRetryFirst;
   policy.max = std::chrono::seconds(60);
   return policy;
 }
@@ -243,6 +244,7 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   node.writes.take(now.monotonic);
   node.bytes.take(now.monotonic, bytes);
   node.in_flight = desired;
+  node.sent_version = node.object ? node.object->resource_version : "";
   if (node.object) {
     outcome.effects.emplace_back(PutSpec{std::move(object)});
   } else {
@@ -333,6 +335,8 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
     outcome.remarks.push_back({RemarkLevel::kInfo, "node link sets are written again", {}});
   }
   well_again(node, name, outcome);
+  node.conflict_excused = false;
+  node.wants_news = false;
   if (object.spec == *node.in_flight) {
     const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();
     if (was_outdated) retry_others(now, outcome);
@@ -365,9 +369,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
   switch (error.kind) {
     case KubeErrorKind::kConflict:
     case KubeErrorKind::kAlreadyExists:
-      // Our picture is old; the watch brings the new one, which marks the node at once.
-      state_.distrust_answer(node);
-      give_back(name, now, error);
+      conflicted(node, name, error, now);
       return;
     case KubeErrorKind::kNotFound:
       // Garbage collected with a Node that may be there again.
@@ -411,6 +413,21 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
       return;
   }
   __builtin_unreachable();
+}
+
+// Our picture is old, as a rule by what the agent has just said of its links, which must not make
+// the next ones late: the first time it is written again as soon as the watch has the new picture.
+void SpecWriter::conflicted(NodeState& node, const std::string& name, const KubeError& error,
+                            Now now) {
+  state_.distrust_answer(node);
+  if (std::exchange(node.conflict_excused, true)) {
+    give_back(name, now, error);
+    return;
+  }
+  const std::string known = node.object ? node.object->resource_version : "";
+  node.wants_news = known == node.sent_version;
+  queue_.add(name, node.wants_news ? now.monotonic + kRetryFirst : now.monotonic);
+  queue_.done(name);
 }
 
 // A source that the server names is kept out, so that one bad pod never blocks its node.

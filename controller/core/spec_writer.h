@@ -50,6 +50,7 @@ class SpecWriter {
                       const NodeLinkSetSpec& desired, Now now);
   void written(NodeState& node, const std::string& name, NodeLinkSet object, Now now,
                Outcome& outcome);
+  void conflicted(NodeState& node, const std::string& name, const KubeError& error, Now now);
   void refused(NodeState& node, const std::string& name, const KubeError& error, Now now,
                Outcome& outcome);
   void invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,

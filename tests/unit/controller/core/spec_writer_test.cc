@@ -208,6 +208,51 @@ TEST_F(SpecWriterTest, AConflictIsAnsweredByReadingAgain) {
   EXPECT_EQ(failures, 2);
 }
 
+// An agent says what it has linked while the next pod comes: hundreds of times in a node's day.
+TEST_F(SpecWriterTest, AConflictWithTheAgentsStatusCostsNoTime) {
+  publish_web0();
+  for (const bool watch_is_first : {true, false}) {
+    SCOPED_TRACE(watch_is_first ? "event before the answer" : "event after the answer");
+    cluster_.effects.clear();
+    bool answered = false;
+    cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+      if (std::holds_alternative<PutSpec>(effect) && !std::exchange(answered, true)) {
+        cluster_.hold_events(!watch_is_first);
+        cluster_.edit_object("node-a", [](NodeLinkSet& object) { ++object.status.links; });
+      }
+      return std::nullopt;
+    };
+    const std::string pod = watch_is_first ? "web-1" : "web-2";
+    cluster_.put_pod(pod_named("prod", pod));
+    cluster_.settle();
+    cluster_.hold_events(false);
+    cluster_.deliver();
+    cluster_.settle();
+    EXPECT_THAT(live_pods(), testing::Contains(pod));
+    EXPECT_THAT(cluster_.effects_of_kind<PutSpec>(), SizeIs(2));
+    // The next conflict is the first again: its own write was taken.
+    cluster_.advance(seconds(2));
+  }
+}
+
+TEST_F(SpecWriterTest, WhoConflictsAgainAndAgainIsBackedOff) {
+  publish_web0();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (std::holds_alternative<PutSpec>(effect)) {
+      cluster_.edit_object("node-a", [](NodeLinkSet& object) { ++object.status.links; });
+    }
+    return std::nullopt;
+  };
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.settle();
+  EXPECT_THAT(cluster_.effects_of_kind<PutSpec>(), SizeIs(2));
+  cluster_.advance(seconds(10));
+  EXPECT_LE(writes(), 10U);
+  cluster_.fail_with = nullptr;
+  cluster_.advance(seconds(10));
+  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
+}
+
 TEST_F(SpecWriterTest, A404OnAWriteCreatesTheObject) {
   publish_web0();
   cluster_.hold_events(true);  // the deletion has not been heard of
