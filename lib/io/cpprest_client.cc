@@ -551,6 +551,8 @@ void initialize_cpprest() {
   static std::once_flag once;
   std::call_once(once, [] {
     hide_system_trust();
+    // What begins first ends last: the pool's thread keeps state of OpenSSL's until it ends.
+    OPENSSL_init_ssl(0, nullptr);
     crossplat::threadpool::initialize_with_threads(1);
     // Made when it is first asked for, which two of our threads must not do at once.
     pplx::get_ambient_scheduler();
