@@ -213,6 +213,9 @@ Answer answer(const AnswerInput& input) {
       pending = is_waited_for(told->trouble) && standing.entry->links == 0 &&
                 standing.entry->refused == 0 &&
                 (standing.entry->message.empty() || told->others + 1 >= standing.accepted);
+      // Links that linger are of what the pod asked for before.
+      pending = pending || (told->trouble.reason == Reason::kDirectoryNotFound &&
+                            standing.accepted == 1 && standing.entry->refused == 0);
       others = told->others;
       troubles.push_back(std::move(told->trouble));
     } else if (auto note = cannot_link_note(input)) {

@@ -5,6 +5,7 @@
 
 #include "lib/codec/kube_json.h"
 #include "lib/kube/requests.h"
+#include "lib/kube/trouble.h"
 #include "lib/model/names.h"
 
 namespace loglink {
@@ -99,8 +100,12 @@ void DrainLoop::on_trouble(const std::optional<KubeError>& error) {
 }
 
 void DrainLoop::say(const std::string& about, const KubeError& error) {
-  std::string text = about + ": " + std::string(to_string(error.kind)) +
-                     (error.message.empty() ? std::string() : ": " + error.message);
+  const bool no_namespace = about == "lease" && error.kind == KubeErrorKind::kNotFound;
+  const std::string what =
+      no_namespace ? "create the namespace " + config_.leader_election.lease_namespace +
+                         ", or set leaderElection.leaseNamespace to the controller's own"
+                   : cure(error);
+  std::string text = about + ": " + describe(error) + (what.empty() ? "" : "; " + what);
   if (text == trouble_) return;
   trouble_ = std::move(text);
   log_({RemarkLevel::kWarning, "trouble with the API server, trying again", {{"error", trouble_}}});
@@ -175,8 +180,10 @@ void DrainLoop::take_lease(Now now) {
 void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   const MonotonicTime now = ports_.clock.now().monotonic;
   if (was_write && result) {
-    if (tl::expected<Lease, KubeError> written = decode_lease(result->body)) {
-      lease_taken(now, std::move(*written));
+    const tl::expected<Lease, KubeError> written = decode_lease(result->body);
+    // An answer to somebody else's write takes nothing.
+    if (written && written->holder == names::kDrainedHolder) {
+      lease_taken(now, *written);
       return;
     }
   }

@@ -96,7 +96,9 @@ Expected<std::string> explain_manifests(const std::vector<ManifestText>& manifes
   }
   std::string text = explanation_to_text(explanation, config, workloads);
   for (const std::string& note : file.notes) text += "note: " + note + "\n";
-  for (const std::string& kind : file.skipped) text += "skipped: " + kind + "\n";
+  for (const std::string& kind : file.skipped) {
+    text += "skipped: " + kind + " (neither a Pod nor a workload of Kubernetes itself)\n";
+  }
   return text;
 }
 

@@ -215,6 +215,9 @@ TEST(AnswerWord, PendingWhileNoDirectoryExists) {
   EXPECT_EQ(answer.word, StatusWord::kPending);
   EXPECT_EQ(answer.reason, Reason::kDirectoryNotFound);
   EXPECT_EQ(answer.links, 0);
+  // Links that are there are of the directory that it asked for before.
+  EXPECT_EQ(World(simple_pod()).agent_says(1, "DirectoryNotFound", "it does not exist").word(),
+            StatusWord::kPending);
   // Both of two are missing.
   EXPECT_EQ(World(two_directories()).agent_says(0, "DirectoryNotFound", "v/a; and 1 more").word(),
             StatusWord::kPending);

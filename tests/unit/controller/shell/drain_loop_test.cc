@@ -63,6 +63,38 @@ TEST(DrainLoopTest, SeesAnAgentThatIsFasterThanTheServersAnswer) {
   EXPECT_TRUE(drain.unfinished().empty());
 }
 
+// Answers all there is about Leases with an error.
+class NoLeases final : public UnaryClient {
+ public:
+  void send(UnaryRequest /*request*/, std::function<void(UnaryResult)> done) override {
+    KubeError error;
+    error.kind = KubeErrorKind::kNotFound;
+    error.http_status = 404;
+    error.message = R"(namespaces "loglink-system" not found)";
+    done(tl::unexpected(error));
+  }
+};
+
+TEST(DrainLoopTest, NamesTheCureWhereTheLeaseHasNoNamespace) {
+  World world(7);
+  SeededRandom random(9);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  NoLeases leases;
+  DrainLoop drain(
+      ControllerConfig{}, seconds(5), {*client, leases, leases, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  for (int i = 0; i < 100 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(500), {});
+  }
+  ASSERT_TRUE(drain.finished());
+  EXPECT_FALSE(drain.emptying());
+  EXPECT_EQ(drain.trouble(),
+            "lease: NotFound (404): namespaces \"loglink-system\" not found; create the namespace "
+            "loglink-system, or set leaderElection.leaseNamespace to the controller's own");
+}
+
 TEST(DrainLoopTest, TakesTheLeaseFromALeaderAndHoldsIt) {
   World world(5);
   Process leader(world.kube, world.clock, 1, "a");
