@@ -78,6 +78,7 @@ What would be seen only in the log of a pod that does not start, or not at all: 
 another program takes away from us.
 */ -}}
 {{- define "loglink.check" -}}
+{{- include "loglink.checkDurations" . -}}
 {{- $run := "/run/loglink/roots" -}}
 {{- $ours := list (dict "key" "config.linkDir" "path" .Values.config.linkDir) (dict "key" "agent.stateDir" "path" .Values.agent.stateDir) -}}
 {{- range $ours -}}
@@ -126,14 +127,46 @@ another program takes away from us.
 {{- end -}}
 {{- end -}}
 
-{{- /* Seconds of a duration, as 120s or 1h30m, rounded up. */ -}}
-{{- define "loglink.seconds" -}}
-{{- $units := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 -}}
+{{- /* Milliseconds of a duration, as 120s or 1h30m, rounded up. */ -}}
+{{- define "loglink.milliseconds" -}}
+{{- $units := dict "ms" 1.0 "s" 1000.0 "m" 60000.0 "h" 3600000.0 -}}
 {{- $total := 0.0 -}}
 {{- range regexFindAll "[0-9]+(\\.[0-9]+)?(ms|s|m|h)" . -1 -}}
   {{- $total = addf $total (mulf (regexFind "^[0-9.]+" . | float64) (get $units (regexFind "[a-z]+$" .))) -}}
 {{- end -}}
 {{- ceil $total | int64 -}}
+{{- end -}}
+
+{{- /* What would end the programs at their start. */ -}}
+{{- define "loglink.checkDurations" -}}
+{{- $bounds := list
+  (list "config.linger" .Values.config.linger "0s" "720h")
+  (list "controller.policyLinger" .Values.controller.policyLinger "0s" "720h")
+  (list "agent.missingTargetGrace" .Values.agent.missingTargetGrace "0s" "720h")
+  (list "agent.rescanInterval" .Values.agent.rescanInterval "100ms" "1h")
+  (list "controller.leaderElection.leaseDuration" .Values.controller.leaderElection.leaseDuration "1s" "1h")
+  (list "controller.leaderElection.retryPeriod" .Values.controller.leaderElection.retryPeriod "100ms" "1h") -}}
+{{- range $bounds -}}
+  {{- $value := include "loglink.milliseconds" (index . 1) | int64 -}}
+  {{- $least := include "loglink.milliseconds" (index . 2) | int64 -}}
+  {{- $most := include "loglink.milliseconds" (index . 3) | int64 -}}
+  {{- if or (lt $value $least) (gt $value $most) -}}
+    {{- fail (printf "%s: %s is out of range; use %s to %s" (index . 0) (index . 1) (index . 2) (index . 3)) -}}
+  {{- end -}}
+{{- end -}}
+{{- $lease := .Values.controller.leaderElection -}}
+{{- $duration := include "loglink.milliseconds" $lease.leaseDuration | int64 -}}
+{{- $deadline := include "loglink.milliseconds" $lease.renewDeadline | int64 -}}
+{{- $retry := include "loglink.milliseconds" $lease.retryPeriod | int64 -}}
+{{- if mod $duration 1000 -}}
+  {{- fail (printf "controller.leaderElection.leaseDuration: %s is not in whole seconds, as the Lease has it" $lease.leaseDuration) -}}
+{{- end -}}
+{{- if ge $deadline $duration -}}
+  {{- fail (printf "controller.leaderElection.renewDeadline: %s must be less than leaseDuration %s: a leader has to stop before another begins" $lease.renewDeadline $lease.leaseDuration) -}}
+{{- end -}}
+{{- if le (mul $deadline 10) (mul $retry 12) -}}
+  {{- fail (printf "controller.leaderElection.renewDeadline: %s must be more than 1.2 times retryPeriod %s: one failed try must not lose the lease" $lease.renewDeadline $lease.retryPeriod) -}}
+{{- end -}}
 {{- end -}}
 
 {{- /*
