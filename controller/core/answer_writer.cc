@@ -17,6 +17,7 @@ constexpr int kMaxPatchesUnderWay = 4;
 constexpr int kMaxEventsUnderWay = 2;
 constexpr std::size_t kMaxQueuedEvents = 10000;
 constexpr int kNodesPerStep = 64;
+constexpr int kPodsPerStep = 1000;
 // How long the server's "done" stands for what the watch does not show yet.
 constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
@@ -76,6 +77,11 @@ std::string event_name(const ObjectKey& pod, const std::string& uid, const std::
 
 BackoffPolicy no_retries() { return {}; }
 
+// What ten thousand pods of one node cost is a tenth of a core, not all of it.
+Duration pause_after_comparison(std::size_t pods) {
+  return pods / 1000 * Duration(std::chrono::milliseconds(100));
+}
+
 }  // namespace
 
 AnswerWriter::AnswerWriter(ClusterState& state, std::string instance, Random& random)
@@ -83,11 +89,12 @@ AnswerWriter::AnswerWriter(ClusterState& state, std::string instance, Random& ra
       instance_(std::move(instance)),
       random_(random),
       nodes_(no_retries()),
+      pods_(no_retries()),
       patch_rate_(kPatchesPerSecond, kPatchesPerSecond),
       event_rate_(kEventsPerSecond, kEventsPerSecond) {}
 
 MonotonicTime AnswerWriter::next_due(MonotonicTime now) const {
-  MonotonicTime due = nodes_.next_due();
+  MonotonicTime due = std::min(nodes_.next_due(), pods_.next_due());
   const auto gated = [&](const TurnQueue& queue, const TokenBucket& rate, bool full) {
     const MonotonicTime next = queue.next_due();
     if (full || next == MonotonicTime::never()) return MonotonicTime::never();
@@ -104,30 +111,54 @@ void AnswerWriter::step(Now now, Outcome& outcome) {
     compare(*name, now);
     nodes_.done(*name);
   }
+  for (int compared = 0; compared < kPodsPerStep; ++compared) {
+    const std::optional<std::string> name = pods_.take(now.monotonic);
+    if (!name) break;
+    const std::size_t slash = name->find('/');
+    compare(ObjectKey{name->substr(0, slash), name->substr(slash + 1)}, now);
+    pods_.done(*name);
+  }
   send_patches(now, outcome);
   send_events(now, outcome);
 }
 
-void AnswerWriter::compare(const std::string& node_name, Now now) {
-  const NodeState* node = state_.find_node(node_name);
-  if (node == nullptr) return;
-  // What does not fit is known only after the first look; that look marks the node again.
-  if (!node_name.empty() && !node->looked_at) return;
-  for (const ResolvedPod& pod : node->pods) compare_pod(node_name, *node, pod, now);
+void AnswerWriter::mark(const ObjectKey& pod, MonotonicTime at) {
+  pods_.add(pod.namespace_name + "/" + pod.name, at);
 }
 
-Answer AnswerWriter::present_answer(const std::string& node_name, const NodeState& node,
-                                    const ResolvedPod& pod, PodState& state, Now now) {
+void AnswerWriter::compare(const std::string& node_name, Now now) {
+  NodeState* node = state_.find_node(node_name);
+  // What does not fit is known only after the first look; that look marks the node again.
+  if (node == nullptr || (!node_name.empty() && !node->looked_at)) return;
+  if (now.monotonic < node->next_comparison) {
+    nodes_.add(node_name, node->next_comparison);
+    return;
+  }
+  node->next_comparison = now.monotonic + pause_after_comparison(node->pods.size());
+  for (const ResolvedPod& pod : node->pods) compare_pod(*node, pod, now);
+}
+
+// This pod alone: its node may have thousands.
+void AnswerWriter::compare(const ObjectKey& key, Now now) {
+  const ResolvedPod* pod = state_.find_resolved(key);
+  if (pod == nullptr) return;
+  const NodeState* node = state_.find_node(pod->pod.node_name);
+  if (node == nullptr || (!pod->pod.node_name.empty() && !node->looked_at)) return;
+  if (node->look_waits) return mark(key, node->next_look);
+  compare_pod(*node, *pod, now);
+}
+
+Answer AnswerWriter::present_answer(const NodeState& node, const ResolvedPod& pod, PodState& state,
+                                    Now now) {
   AnswerInput input;
   input.pod = &pod;
   const ObjectKey key = pod.pod.key();
   // They are sorted by pod, and there may be as many as pods.
-  auto left = std::lower_bound(node.left_out.begin(), node.left_out.end(), key,
-                               [](const LeftOut& a, const ObjectKey& b) { return a.pod < b; });
-  for (; left != node.left_out.end() && left->pod == key; ++left) {
-    if (left->uid == claimed_pod_id(pod.pod)) {
-      input.left_out.push_back(*left);
-    }
+  const auto left =
+      std::lower_bound(node.left_out.begin(), node.left_out.end(), key,
+                       [](const PodLeftOut& a, const ObjectKey& b) { return a.pod < b; });
+  if (left != node.left_out.end() && left->pod == key && left->uid == claimed_pod_id(pod.pod)) {
+    input.left_out = left->sources;
   }
   input.crd_outdated = node.outdated();
   input.unwritable_because = node.unwritable_because();
@@ -135,21 +166,18 @@ Answer AnswerWriter::present_answer(const std::string& node_name, const NodeStat
     input.previous_word = status_word_from_string(*status);
     input.previous_message = present(pod, state).message.value_or("");
   }
+  NodeLinkSet object;
   if (node.object) {
-    input.node_object = &*node.object;
-    const std::vector<Source> stored = live_sources(node.object->spec, pod);
-    const bool published = node.outdated() || stored == live_sources(node.desired_spec(), pod);
+    object = node.object_of(pod);
+    input.node_object = &object;
+    const std::vector<Source> stored = live_sources(object.spec);
+    const bool published = node.outdated() || stored == node.desired_of(pod);
     if (published) {
       input.sources_since_generation = std::max<std::int64_t>(1, state.sources_since_generation);
     }
-    const auto is_entry = [&](const PodLinks& entry) {
-      return entry.uid == stored.front().uid && entry.pod == pod.pod.name &&
-             entry.namespace_name == pod.pod.namespace_name;
-    };
-    const NodeLinkSetStatus& status = node.object->status;
     const bool waits = published && !stored.empty() && !pod.pod.finished() &&
-                       (status.observed_generation < input.sources_since_generation ||
-                        std::none_of(status.pods.begin(), status.pods.end(), is_entry));
+                       (object.status.observed_generation < input.sources_since_generation ||
+                        object.status.pods.empty());
     if (!waits) {
       state.waiting_since.reset();
     } else if (!state.waiting_since) {
@@ -163,13 +191,12 @@ Answer AnswerWriter::present_answer(const std::string& node_name, const NodeStat
   }
   input.agent_silent = state.waiting_since && now.monotonic - *state.waiting_since >= kAgentSilence;
   if (state.waiting_since && !input.agent_silent) {
-    nodes_.add(node_name, *state.waiting_since + kAgentSilence);
+    mark(key, *state.waiting_since + kAgentSilence);
   }
   return answer(input);
 }
 
-void AnswerWriter::compare_pod(const std::string& node_name, const NodeState& node,
-                               const ResolvedPod& pod, Now now) {
+void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, Now now) {
   const ObjectKey key = pod.pod.key();
   PodState* state = state_.find_pod(key);
   if (state == nullptr) return;
@@ -177,13 +204,13 @@ void AnswerWriter::compare_pod(const std::string& node_name, const NodeState& no
     if (answers_on(pod.pod) == *state->told || now.monotonic >= state->told_until) {
       state->told.reset();
     } else {
-      nodes_.add(node_name, state->told_until);
+      mark(key, state->told_until);
     }
   }
   state->wanted = {};
   state->wanted_reason.reset();
   if (pod.resolution.requested) {
-    const Answer wanted = present_answer(node_name, node, pod, *state, now);
+    const Answer wanted = present_answer(node, pod, *state, now);
     state->wanted = to_annotations(wanted);
     state->wanted_reason = wanted.reason;
   }
@@ -272,10 +299,7 @@ void AnswerWriter::pod_patched(const ObjectKey& key, const std::string& uid, con
   if (state == nullptr || pod == nullptr || state->uid != uid || !state->in_flight) return;
   const PodAnswers sent = *std::exchange(state->in_flight, nullptr);
   take_result(*pod, *state, sent, result, now, outcome);
-  // This pod alone: its node may have thousands that are being told.
-  const NodeState* node = state_.find_node(state->node_name);
-  const bool is_known = node != nullptr && (state->node_name.empty() || node->looked_at);
-  if (is_known) compare_pod(state->node_name, *node, *pod, now);
+  compare(key, now);
 }
 
 void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const PodAnswers& sent,

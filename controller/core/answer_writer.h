@@ -27,8 +27,9 @@ class AnswerWriter {
   // `instance`: who we are, for the Events' reportingInstance.
   AnswerWriter(ClusterState& state, std::string instance, Random& random);
 
-  // The answers of the node's pods are to be compared with what stands on them.
+  // The answers of the node's pods, or of one pod, are to be compared with what stands on them.
   void mark(const std::string& node, MonotonicTime at) { nodes_.add(node, at); }
+  void mark(const ObjectKey& pod, MonotonicTime at);
   // REQUIRES: we may write.
   void step(Now now, Outcome& outcome);
   void pod_patched(const ObjectKey& pod, const std::string& uid, const Result& result, Now now,
@@ -54,10 +55,9 @@ class AnswerWriter {
   };
 
   void compare(const std::string& node_name, Now now);
-  void compare_pod(const std::string& node_name, const NodeState& node, const ResolvedPod& pod,
-                   Now now);
-  Answer present_answer(const std::string& node_name, const NodeState& node, const ResolvedPod& pod,
-                        PodState& state, Now now);
+  void compare(const ObjectKey& key, Now now);
+  void compare_pod(const NodeState& node, const ResolvedPod& pod, Now now);
+  Answer present_answer(const NodeState& node, const ResolvedPod& pod, PodState& state, Now now);
   void take_result(const ResolvedPod& pod, PodState& state, const PodAnswers& sent,
                    const Result& result, Now now, Outcome& outcome);
   void send_patches(Now now, Outcome& outcome);
@@ -70,6 +70,7 @@ class AnswerWriter {
   std::string instance_;
   Random& random_;
   WorkQueue nodes_;
+  WorkQueue pods_;  // namespace/name
   TurnQueue patches_;
   TurnQueue events_;
   std::map<ObjectKey, PendingEvent> pending_events_;  // queued or under way, one a pod

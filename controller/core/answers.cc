@@ -93,7 +93,8 @@ std::vector<Trouble> controller_troubles(const AnswerInput& input) {
     troubles.push_back({rank_of(each.reason), each.reason, each.watch_dir, each.message});
   }
   for (const LeftOut& each : input.left_out) {
-    troubles.push_back({rank_of(each.reason), each.reason, each.watch_dir, each.message});
+    troubles.push_back({rank_of(each.reason), each.reason, each.watch_dir,
+                        left_out_message(each.reason, input.pod->pod.namespace_name)});
   }
   for (const Refusal& each : resolution.told) {
     troubles.push_back({Rank::kTold, each.reason, each.watch_dir, each.message});

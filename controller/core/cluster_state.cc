@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "lib/model/names.h"
@@ -45,7 +47,32 @@ std::set<std::string> shared_ids(const NodeState& node, const std::string& id) {
 void merge(Dirty& into, Dirty from) {
   into.specs.merge(from.specs);
   into.answers.merge(from.answers);
+  into.pods.merge(from.pods);
 }
+
+template <class T>  // a Source or the agent's entry
+bool is_of(const T& each, const PodView& pod) {
+  return each.pod == pod.name && each.namespace_name == pod.namespace_name;
+}
+
+NodeLinkSetSpec spec_of(const NodeLinkSet& object, const UidIndex& index, const PodView& pod) {
+  NodeLinkSetSpec part;
+  const std::vector<Source>& sources = object.spec.sources;
+  for (const std::uint32_t position : index.find(sources, claimed_pod_id(pod))) {
+    if (is_of(sources[position], pod)) part.sources.push_back(sources[position]);
+  }
+  return part;
+}
+
+// Orders sources against the pod that they are of.
+struct ByPod {
+  static auto key(const Source& source) { return std::tie(source.namespace_name, source.pod); }
+  static auto key(const ObjectKey& pod) { return std::tie(pod.namespace_name, pod.name); }
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return key(a) < key(b);
+  }
+};
 
 }  // namespace
 
@@ -58,24 +85,43 @@ PodAnswers answers_on(const PodView& pod) {
   return {value(names::kStatus), value(names::kLinks), value(names::kMessage)};
 }
 
-std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod& pod) {
+std::vector<Source> live_sources(const NodeLinkSetSpec& of_pod) {
   std::vector<Source> found;
-  const std::string id = claimed_pod_id(pod.pod);
-  for (const Source& source : spec.sources) {
-    if (!source.withdrawn() && source.uid == id && source.pod == pod.pod.name &&
-        source.namespace_name == pod.pod.namespace_name) {
-      found.push_back(source);
-      // A pod that ends has not asked for anything else.
-      found.back().finished = false;
-    }
+  for (const Source& source : of_pod.sources) {
+    if (source.withdrawn()) continue;
+    found.push_back(source);
+    // A pod that ends has not asked for anything else.
+    found.back().finished = false;
   }
   return found;
 }
 
-const NodeLinkSetSpec& NodeState::desired_spec() const {
-  static const NodeLinkSetSpec kNothing;
-  if (desired) return *desired;
-  return object ? object->spec : kNothing;
+NodeLinkSet NodeState::object_of(const ResolvedPod& pod) const {
+  NodeLinkSet part;
+  part.name = object->name;
+  part.spec = spec_of(*object, source_index, pod.pod);
+  part.status.observed_generation = object->status.observed_generation;
+  part.status.conditions = object->status.conditions;
+  const std::vector<PodLinks>& entries = object->status.pods;
+  for (const std::uint32_t position : entry_index.find(entries, claimed_pod_id(pod.pod))) {
+    if (is_of(entries[position], pod.pod)) part.status.pods.push_back(entries[position]);
+  }
+  return part;
+}
+
+std::vector<Source> NodeState::desired_of(const ResolvedPod& pod) const {
+  NodeLinkSetSpec part;
+  if (!desired) {
+    if (object) part = spec_of(*object, source_index, pod.pod);
+    return live_sources(part);
+  }
+  // It is sorted.
+  const auto [first, last] =
+      std::equal_range(desired->sources.begin(), desired->sources.end(), pod.pod.key(), ByPod());
+  const std::string id = claimed_pod_id(pod.pod);
+  std::copy_if(first, last, std::back_inserter(part.sources),
+               [&](const Source& source) { return source.uid == id; });
+  return live_sources(part);
 }
 
 NodeState* ClusterState::find_node(const std::string& name) {
@@ -233,8 +279,11 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   } else {
     node.pods.insert(at, std::move(resolved));
   }
-  if (resolve_static_pods(node) && !name.empty()) dirty.specs.insert(name);
-  dirty.answers.insert(name);
+  if (resolve_static_pods(node)) {
+    if (!name.empty()) dirty.specs.insert(name);
+    dirty.answers.insert(name);
+  }
+  dirty.pods.insert(key);
   return dirty;
 }
 
@@ -299,15 +348,23 @@ void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
   if (node.object && node.object->uid != object.uid) forget_generations(node);
   const bool same_spec = node.object && node.object->spec == object.spec;
   const bool first_seen = !node.object && !node.in_flight;
+  UidIndex index(object.spec.sources);
   if (!same_spec && !first_seen) {
-    static const NodeLinkSetSpec kNothing;
-    const NodeLinkSetSpec& before = node.object ? node.object->spec : kNothing;
-    for (const ResolvedPod& pod : node.pods) {
-      if (live_sources(before, pod) == live_sources(object.spec, pod)) continue;
-      pods_[pod.pod.key()].sources_since_generation = object.generation;
+    // A pod that it does not name waits for no answer.
+    std::set<ObjectKey> named;
+    for (const Source& each : object.spec.sources) named.insert({each.namespace_name, each.pod});
+    for (const ObjectKey& key : named) {
+      const auto at = position(node.pods, key);
+      if (at == node.pods.end() || at->pod.key() != key) continue;
+      NodeLinkSetSpec before;
+      if (node.object) before = spec_of(*node.object, node.source_index, at->pod);
+      if (live_sources(before) == live_sources(spec_of(object, index, at->pod))) continue;
+      pods_[key].sources_since_generation = object.generation;
     }
   }
   node.object = std::move(object);
+  node.source_index = std::move(index);
+  node.entry_index = UidIndex(node.object->status.pods);
 }
 
 Dirty ClusterState::delete_object(const std::string& name) {
@@ -318,14 +375,14 @@ Dirty ClusterState::delete_object(const std::string& name) {
   node->object.reset();
   node->held_back.reset();
   node->vain_write.reset();
-  return {{name}, {name}};
+  return {{name}, {name}, {}};
 }
 
 Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
   const std::string name = object.name;
   NodeState& node = nodes_[name];
   // Its deletion has overtaken the answer. Taken for the node's object, it would stay for ever.
-  if (!object.uid.empty() && object.uid == node.gone_uid) return {{name}, {name}};
+  if (!object.uid.empty() && object.uid == node.gone_uid) return {{name}, {name}, {}};
   node.answer_trusted_until = now + kAnswerTrust;
   const bool watch_is_ahead =
       node.object && node.object->uid == object.uid && node.object->generation >= object.generation;
@@ -333,7 +390,7 @@ Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
     take_object(node, std::move(object));
     node.held_back.reset();
   }
-  return {{}, {name}};
+  return {{}, {name}, {}};
 }
 
 void ClusterState::distrust_answer(NodeState& node) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controller/core/desired_set.h"
+#include "controller/core/uid_index.h"
 #include "lib/base/token_bucket.h"
 #include "lib/model/kube_error.h"
 #include "lib/model/pod_answers.h"
@@ -51,6 +52,8 @@ struct NodeState {
   std::set<ObjectKey> unsettled;  // static pods that lost or got a neighbour with their id
 
   std::optional<NodeLinkSet> object;
+  UidIndex source_index;  // of object->spec.sources
+  UidIndex entry_index;   // of object->status.pods
   // An event that is older than the answer to our own last write; it counts again when that answer
   // proves wrong (a conflict) or has not been confirmed in time.
   std::optional<NodeLinkSet> held_back;
@@ -61,9 +64,15 @@ struct NodeState {
   // be gone again without the watch having had anything to tell.
   std::string shown_uid;
 
-  bool looked_at = false;                  // desired and left_out are known
+  bool looked_at = false;  // desired and left_out are known
+  // Not before: a look at what a node is to have, and one at all of its answers, cost their time
+  // where a tenant has bound thousands of pods to it.
+  MonotonicTime next_look{};
+  bool look_waits =
+      false;  // for that time; until then left_out may be about what pods asked before
+  MonotonicTime next_comparison{};
   std::optional<NodeLinkSetSpec> desired;  // only while it differs from the object's spec
-  std::vector<LeftOut> left_out;
+  std::vector<PodLeftOut> left_out;
   std::set<SourceIdentity> rejected;  // named by a 422
   MonotonicTime rejected_until{};
   std::optional<VainWrite> vain_write;
@@ -79,8 +88,10 @@ struct NodeState {
   TokenBucket writes{kNodeWritesPerSecond, kNodeWriteBurst};
   TokenBucket bytes{kNodeBytesPerSecond, kNodeByteBurst};
 
-  // What the node is to have; REQUIRES: looked_at.
-  [[nodiscard]] const NodeLinkSetSpec& desired_spec() const;
+  // The object as far as it is about the pod; REQUIRES: object.
+  [[nodiscard]] NodeLinkSet object_of(const ResolvedPod& pod) const;
+  // What the node is to have for the pod, whether or not it has ended; REQUIRES: looked_at.
+  [[nodiscard]] std::vector<Source> desired_of(const ResolvedPod& pod) const;
   [[nodiscard]] bool only_answered() const { return object && object->uid != shown_uid; }
   // The server keeps something else than what we ask for, and asking again would not help.
   [[nodiscard]] bool outdated() const { return vain_write.has_value(); }
@@ -126,10 +137,11 @@ struct PodState {
   int event_count = 0;
 };
 
-// Which nodes a change touches.
+// Which nodes and pods a change touches.
 struct Dirty {
   std::set<std::string> specs;
-  std::set<std::string> answers;
+  std::set<std::string> answers;  // of all of the node's pods
+  std::set<ObjectKey> pods;       // the answers of which alone
 };
 
 class ClusterState {
@@ -178,7 +190,7 @@ class ClusterState {
 
 // The answers that the pod's annotations show.
 PodAnswers answers_on(const PodView& pod);
-// What a spec links for one pod now, in its order, whether or not the pod has ended.
-std::vector<Source> live_sources(const NodeLinkSetSpec& spec, const ResolvedPod& pod);
+// What of a pod's sources is linked now, in their order, whether or not the pod has ended.
+std::vector<Source> live_sources(const NodeLinkSetSpec& of_pod);
 
 }  // namespace loglink

@@ -24,6 +24,7 @@ void Controller::mark(const Dirty& dirty, Now now) {
   }
   for (const std::string& node : dirty.specs) specs_.mark(node, now.monotonic);
   for (const std::string& node : dirty.answers) answers_.mark(node, now.monotonic);
+  for (const ObjectKey& pod : dirty.pods) answers_.mark(pod, now.monotonic);
 }
 
 void Controller::mark_everything(Now now) {
@@ -60,7 +61,7 @@ void Controller::object_deleted(const std::string& name, Now now) {
 void Controller::take(SpecWriter::Outcome outcome, Now now) {
   std::move(outcome.effects.begin(), outcome.effects.end(), std::back_inserter(effects_));
   std::move(outcome.remarks.begin(), outcome.remarks.end(), std::back_inserter(remarks_));
-  mark({{}, std::move(outcome.answers_dirty)}, now);
+  mark({{}, std::move(outcome.answers_dirty), {}}, now);
 }
 
 void Controller::take(AnswerWriter::Outcome outcome) {
@@ -132,7 +133,9 @@ ControllerFigures Controller::figures() const {
       if (pod.resolution.requested) ++figures.pods_annotated;
       for (const Refusal& refusal : pod.resolution.refusals) ++figures.refusals[refusal.reason];
     }
-    for (const LeftOut& left : node.left_out) ++figures.refusals[left.reason];
+    for (const PodLeftOut& pod : node.left_out) {
+      for (const LeftOut& left : pod.sources) ++figures.refusals[left.reason];
+    }
     if (!name.empty()) ++figures.nodes;
     if (node.outdated()) ++figures.nodes_outdated;
     if (node.unwritable_because()) ++figures.nodes_unwritable;

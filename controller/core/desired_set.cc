@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -17,28 +19,100 @@ constexpr std::size_t kSpecBytesPerNamespace = limits::kSpecBytes / 2;
 // How far the clocks of two leaders may differ before one does not believe the other's removeAfter.
 constexpr Duration kClockSlack = std::chrono::minutes(10);
 
-struct Wanted {
+// identity() without a copy. The strings must outlive it.
+using IdentityView = std::tuple<std::string_view, std::string_view, std::string_view,
+                                std::string_view, std::string_view, std::string_view>;
+
+template <class T>  // a Source or a SourceIdentity
+IdentityView identity_view(const T& of) {
+  return {of.namespace_name, of.pod, of.uid, of.container, of.root, of.path};
+}
+
+using PodId = std::tuple<std::string_view, std::string_view, std::string_view>;
+
+PodId pod_id(const Source& source) { return {source.namespace_name, source.pod, source.uid}; }
+
+// One pod, in the order in which pods get their places.
+struct Candidate {
   const ResolvedPod* pod = nullptr;
-  const Source* source = nullptr;
-  const std::string* watch_dir = nullptr;
+  WallTime since;  // of all of its sources
+  std::string_view id;
+
+  [[nodiscard]] auto rank() const {
+    return std::tuple(since, std::string_view(pod->pod.namespace_name),
+                      std::string_view(pod->pod.name), id);
+  }
 };
 
 // Oldest first; ties by identity, so that the order of the inputs does not matter.
-bool is_older(const Source& a, const Source& b) {
-  const WallTime a_since = a.since.value_or(WallTime::max());
-  const WallTime b_since = b.since.value_or(WallTime::max());
-  return std::tie(a_since, a.namespace_name, a.pod, a.uid, a.container, a.root, a.path) <
-         std::tie(b_since, b.namespace_name, b.pod, b.uid, b.container, b.root, b.path);
+std::vector<Candidate> oldest_first(const std::vector<ResolvedPod>& pods) {
+  std::vector<Candidate> candidates;
+  for (const ResolvedPod& each : pods) {
+    if (each.resolution.sources.empty()) continue;
+    const Source& source = each.resolution.sources.front();
+    candidates.push_back({&each, source.since.value_or(WallTime::max()), source.uid});
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
+  return candidates;
 }
 
-// Counts what is in the spec so far and says which limit a further source would break.
+// Indices into a pod's sources, by identity.
+std::vector<std::size_t> in_order(const std::vector<Source>& sources) {
+  std::vector<std::size_t> order(sources.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto within_pod = [&](std::size_t index) {
+    const Source& source = sources[index];
+    return std::tie(source.container, source.root, source.path);
+  };
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return within_pod(a) < within_pod(b); });
+  return order;
+}
+
+// What is in the spec so far, of a pod, a namespace or all.
+struct Use {
+  std::size_t sources = 0;
+  std::size_t bytes = 0;
+
+  [[nodiscard]] bool fits(std::size_t more, std::size_t max_sources, std::size_t max_bytes) const {
+    return sources < max_sources && bytes + more <= max_bytes;
+  }
+  void add(std::size_t more) {
+    ++sources;
+    bytes += more;
+  }
+};
+
 class Budget {
  public:
-  // nullopt: it fits, and is counted. Nothing is ever taken out again.
+  // nullopt: it fits, and is counted. Nothing is ever taken out again. The source must outlive the
+  // budget.
   std::optional<Reason> take(const Source& source) {
     const std::size_t bytes = source_bytes(source);
-    Use& pod = pods_[std::tuple(source.namespace_name, source.pod, source.uid)];
+    Use& pod = pods_[pod_id(source)];
     Use& space = namespaces_[source.namespace_name];
+    const std::optional<Reason> full = limit(pod, space, bytes);
+    if (full) return full;
+    for (Use* use : {&pod, &space, &node_}) use->add(bytes);
+    return std::nullopt;
+  }
+
+  // Which limit each of a pod's sources breaks, when all of them do; of a pod that has nothing in
+  // the spec. Empty when one of them fits.
+  std::vector<std::optional<Reason>> all_limits(const std::vector<Source>& sources) {
+    const Use& space = namespaces_[sources.front().namespace_name];
+    std::vector<std::optional<Reason>> limits;
+    for (const Source& source : sources) {
+      limits.push_back(limit(Use(), space, source_bytes(source)));
+      if (!limits.back()) return {};
+    }
+    return limits;
+  }
+
+ private:
+  [[nodiscard]] std::optional<Reason> limit(const Use& pod, const Use& space,
+                                            std::size_t bytes) const {
     if (!pod.fits(bytes, limits::kSourcesPerPod, limits::kSpecBytesPerPod)) {
       return Reason::kPodLimitReached;
     }
@@ -48,59 +122,37 @@ class Budget {
     if (!node_.fits(bytes, limits::kSourcesPerNode, limits::kSpecBytes)) {
       return Reason::kNodeLimitReached;
     }
-    for (Use* use : {&pod, &space, &node_}) use->add(bytes);
     return std::nullopt;
   }
 
- private:
-  struct Use {
-    std::size_t sources = 0;
-    std::size_t bytes = 0;
-
-    [[nodiscard]] bool fits(std::size_t more, std::size_t max_sources,
-                            std::size_t max_bytes) const {
-      return sources < max_sources && bytes + more <= max_bytes;
-    }
-    void add(std::size_t more) {
-      ++sources;
-      bytes += more;
-    }
-  };
-
-  std::map<std::tuple<std::string, std::string, std::string>, Use> pods_;
-  std::map<std::string, Use> namespaces_;
+  std::map<PodId, Use> pods_;
+  std::map<std::string_view, Use> namespaces_;
   Use node_;
 };
 
-std::string limit_message(Reason reason, const Source& source) {
-  if (reason == Reason::kPodLimitReached) {
-    return "the pod's directories and patterns take more than 8 KiB or 16 entries of the node's "
-           "list; name fewer directories, or fewer and shorter patterns";
-  }
-  if (reason == Reason::kNamespaceLimitReached) {
-    return "namespace " + source.namespace_name +
-           " has used its half of the node's list; remove annotations that are not needed, or "
-           "spread the pods over more nodes";
-  }
-  return "the node's list is full; spread the pods over more nodes";
-}
+// The pods of the node by name, to tell why a source is no longer asked for.
+using PodsByName = std::multimap<std::pair<std::string_view, std::string_view>, const ResolvedPod*>;
 
-// The pods of the node by their id, to tell why a source is no longer asked for.
-using PodsById = std::map<std::tuple<std::string, std::string, std::string>, const ResolvedPod*>;
-
-PodsById pods_by_id(const std::vector<ResolvedPod>& pods) {
-  PodsById by_id;
+PodsByName by_name(const std::vector<ResolvedPod>& pods) {
+  PodsByName names;
   for (const ResolvedPod& each : pods) {
-    by_id[std::tuple(each.pod.namespace_name, each.pod.name, claimed_pod_id(each.pod))] = &each;
+    names.emplace_hint(
+        names.end(),
+        std::pair(std::string_view(each.pod.namespace_name), std::string_view(each.pod.name)),
+        &each);
   }
-  return by_id;
+  return names;
 }
 
 // True when the pod still asks for this directory and only the configuration is against it.
-bool is_withdrawn_by_configuration(const Source& source, const PodsById& pods,
+bool is_withdrawn_by_configuration(const Source& source, const PodsByName& pods,
                                    const ControllerConfig& config) {
-  const auto found = pods.find(std::tuple(source.namespace_name, source.pod, source.uid));
-  if (found == pods.end()) return false;
+  const auto [first, last] = pods.equal_range(
+      std::pair(std::string_view(source.namespace_name), std::string_view(source.pod)));
+  const auto found = std::find_if(first, last, [&](const auto& each) {
+    return claimed_pod_id(each.second->pod) == source.uid;
+  });
+  if (found == last) return false;
   const Resolution& resolution = found->second->resolution;
   const Root* root = find_root(config, source.root);
   // A root that is gone or renamed: its path is no longer known.
@@ -122,7 +174,8 @@ bool is_absurd(WallTime remove_after, const ControllerConfig& config, WallTime n
 
 // The source as withdrawn; times in the API have whole seconds, and none is ever early. Without a
 // linger nothing is waited for, not even the rest of a second.
-Source withdraw(Source source, const PodsById& pods, const ControllerConfig& config, WallTime now) {
+Source withdraw(Source source, const PodsByName& pods, const ControllerConfig& config,
+                WallTime now) {
   if (source.withdrawn() && !is_absurd(*source.remove_after, config, now)) return source;
   const bool by_configuration = is_withdrawn_by_configuration(source, pods, config);
   const Duration stay = by_configuration ? config.policy_linger : config.linger;
@@ -135,9 +188,24 @@ bool is_over(const Source& source, const ControllerConfig& config, WallTime now)
   return now >= *source.remove_after + config.linger;
 }
 
-bool is_less(const LeftOut& a, const LeftOut& b) { return a < b; }
-
 }  // namespace
+
+std::string left_out_message(Reason reason, const std::string& namespace_name) {
+  if (reason == Reason::kRejectedByServer) {
+    return "the API server does not accept its entry; ask the administrator to update the "
+           "NodeLinkSet CRD";
+  }
+  if (reason == Reason::kPodLimitReached) {
+    return "the pod's directories and patterns take more than 8 KiB or 16 entries of the node's "
+           "list; name fewer directories, or fewer and shorter patterns";
+  }
+  if (reason == Reason::kNamespaceLimitReached) {
+    return "namespace " + namespace_name +
+           " has used its half of the node's list; remove annotations that are not needed, or "
+           "spread the pods over more nodes";
+  }
+  return "the node's list is full; spread the pods over more nodes";
+}
 
 SourceIdentity identity(const Source& source) {
   return {source.namespace_name, source.pod,  source.uid,
@@ -147,70 +215,102 @@ SourceIdentity identity(const Source& source) {
 DesiredSet desired_set(const std::vector<ResolvedPod>& pods, const NodeLinkSetSpec& previous,
                        const std::set<SourceIdentity>& rejected, const ControllerConfig& config,
                        WallTime now) {
-  std::map<SourceIdentity, const Source*> published;
-  for (const Source& source : previous.sources) published.emplace(identity(source), &source);
-
-  DesiredSet result;
-  std::map<SourceIdentity, Wanted> wanted;
-  for (const ResolvedPod& each : pods) {
-    for (std::size_t i = 0; i < each.resolution.sources.size(); ++i) {
-      const Source& source = each.resolution.sources[i];
-      const std::string& watch_dir = each.resolution.watch_dirs[i];
-      if (rejected.count(identity(source)) != 0) {
-        result.left_out.push_back(
-            {each.pod.key(), source.uid, watch_dir, Reason::kRejectedByServer,
-             "the API server does not accept its entry; ask the administrator to update the "
-             "NodeLinkSet CRD"});
-        continue;
-      }
-      wanted.emplace(identity(source), Wanted{&each, &source, &watch_dir});
-    }
+  struct Published {
+    const Source* source = nullptr;
+    bool is_wanted = false;
+  };
+  std::map<IdentityView, Published> published;
+  for (const Source& source : previous.sources) {
+    published.emplace(identity_view(source), Published{&source, false});
   }
+  std::set<IdentityView> kept_out;
+  for (const SourceIdentity& each : rejected) kept_out.insert(identity_view(each));
 
   // Who comes first gets a place: what is published and live, then newcomers, the oldest pod first,
   // then what is withdrawn. A withdrawn source without a place loses nothing: the agent lets links
   // whose source has gone linger by its own clock.
-  std::vector<Wanted> kept;
-  std::vector<Wanted> newcomers;
-  for (const auto& [key, each] : wanted) {
-    (published.count(key) != 0 ? kept : newcomers).push_back(each);
-  }
-  const auto older = [](const Wanted& a, const Wanted& b) {
-    return is_older(*a.source, *b.source);
-  };
-  std::sort(kept.begin(), kept.end(), older);
-  std::sort(newcomers.begin(), newcomers.end(), older);
-
+  DesiredSet result;
   Budget budget;
-  for (const std::vector<Wanted>* rank : {&kept, &newcomers}) {
-    for (const Wanted& each : *rank) {
-      if (const std::optional<Reason> full = budget.take(*each.source)) {
-        result.left_out.push_back({each.pod->pod.key(), each.source->uid, *each.watch_dir, *full,
-                                   limit_message(*full, *each.source)});
-      } else {
-        result.spec.sources.push_back(*each.source);
+  const std::vector<Candidate> candidates = oldest_first(pods);
+  // Why they do not fit, by candidate and source; empty for a candidate with room for all.
+  std::vector<std::vector<std::optional<Reason>>> left_out(candidates.size());
+  const auto leave_out = [&](std::size_t candidate, std::size_t index, Reason reason) {
+    left_out[candidate].resize(candidates[candidate].pod->resolution.sources.size());
+    left_out[candidate][index] = reason;
+  };
+  const auto place = [&](std::size_t candidate, std::size_t index) {
+    const Source& source = candidates[candidate].pod->resolution.sources[index];
+    if (const std::optional<Reason> full = budget.take(source)) {
+      leave_out(candidate, index, *full);
+    } else {
+      result.spec.sources.push_back(source);
+    }
+  };
+  std::set<PodId> placed;
+  for (const auto& [key, each] : published) placed.insert(pod_id(*each.source));
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const std::vector<Source>& sources = candidates[i].pod->resolution.sources;
+    if (!placed.contains(pod_id(sources.front()))) continue;
+    for (const std::size_t index : in_order(sources)) {
+      const auto found = published.find(identity_view(sources[index]));
+      if (found == published.end() || kept_out.contains(found->first)) continue;
+      found->second.is_wanted = true;
+      place(i, index);
+    }
+  }
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const std::vector<Source>& sources = candidates[i].pod->resolution.sources;
+    const bool is_placed = placed.contains(pod_id(sources.front()));
+    // Most pods of a crowded node; nothing of them need be put in order.
+    if (!is_placed && kept_out.empty()) {
+      left_out[i] = budget.all_limits(sources);
+      if (!left_out[i].empty()) continue;
+    }
+    for (const std::size_t index : in_order(sources)) {
+      const IdentityView key = identity_view(sources[index]);
+      if (kept_out.contains(key)) {
+        leave_out(i, index, Reason::kRejectedByServer);
+      } else if (!is_placed || !published.contains(key)) {
+        place(i, index);
       }
     }
   }
 
-  const PodsById by_id = pods_by_id(pods);
   std::vector<Source> withdrawn;
-  for (const auto& [key, source] : published) {
-    if (wanted.count(key) != 0 || rejected.count(key) != 0) continue;
-    Source candidate = withdraw(*source, by_id, config, now);
+  std::optional<PodsByName> names;
+  for (const auto& [key, each] : published) {
+    if (each.is_wanted || kept_out.contains(key)) continue;
+    if (!names) names = by_name(pods);
+    Source candidate = withdraw(*each.source, *names, config, now);
     if (!is_over(candidate, config, now)) withdrawn.push_back(std::move(candidate));
   }
   // Those that stay longest have most to lose.
   std::sort(withdrawn.begin(), withdrawn.end(), [](const Source& a, const Source& b) {
     if (a.remove_after != b.remove_after) return *a.remove_after > *b.remove_after;
-    return is_older(a, b);
+    return std::tuple(a.since.value_or(WallTime::max()), identity_view(a)) <
+           std::tuple(b.since.value_or(WallTime::max()), identity_view(b));
   });
-  for (Source& source : withdrawn) {
-    if (!budget.take(source)) result.spec.sources.push_back(std::move(source));
+  for (const Source& source : withdrawn) {
+    if (!budget.take(source)) result.spec.sources.push_back(source);
   }
-
   std::sort(result.spec.sources.begin(), result.spec.sources.end());
-  std::sort(result.left_out.begin(), result.left_out.end(), is_less);
+  // Of pods in a file, which may name one twice.
+  const auto repeated = std::unique(
+      result.spec.sources.begin(), result.spec.sources.end(),
+      [](const Source& a, const Source& b) { return identity_view(a) == identity_view(b); });
+  result.spec.sources.erase(repeated, result.spec.sources.end());
+
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (left_out[i].empty()) continue;
+    const ResolvedPod& pod = *candidates[i].pod;
+    PodLeftOut left{pod.pod.key(), std::string(candidates[i].id), {}};
+    for (std::size_t index = 0; index < left_out[i].size(); ++index) {
+      if (!left_out[i][index]) continue;
+      left.sources.push_back({pod.resolution.watch_dirs[index], *left_out[i][index]});
+    }
+    result.left_out.push_back(std::move(left));
+  }
+  std::sort(result.left_out.begin(), result.left_out.end());
   return result;
 }
 

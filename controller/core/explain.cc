@@ -157,7 +157,8 @@ void add_pod(std::string& text, const ExplainedPod& explained, const std::string
     add_refusal(text, "refused  ", each.watch_dir, each.reason, each.message);
   }
   for (const LeftOut& each : explained.left_out) {
-    add_refusal(text, "no room  ", each.watch_dir, each.reason, each.message);
+    add_refusal(text, "no room  ", each.watch_dir, each.reason,
+                left_out_message(each.reason, pod.namespace_name));
   }
   for (const Refusal& each : resolution.told) {
     add_refusal(text, "note     ", each.watch_dir, each.reason, each.message);
@@ -252,7 +253,7 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
     if (node_of(pod) != names::kUnscheduledNode) nodes[node_of(pod)].push_back(resolved);
     explanation.pods.push_back(ExplainedPod{place, std::move(resolved), {}, {}, {}});
   }
-  std::vector<LeftOut> left_out;
+  std::vector<PodLeftOut> left_out;
   for (const auto& [name, resolved] : nodes) {
     const DesiredSet desired = desired_set(resolved, {}, {}, config, now);
     left_out.insert(left_out.end(), desired.left_out.begin(), desired.left_out.end());
@@ -263,12 +264,14 @@ Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& co
     if (node_of(each.pod.pod) == names::kUnscheduledNode) {
       // Nobody knows which of them come to one node: each has only its own bounds.
       DesiredSet alone = desired_set({each.pod}, {}, {}, config, now);
-      each.left_out = std::move(alone.left_out);
+      for (PodLeftOut& left : alone.left_out) each.left_out = std::move(left.sources);
       std::move(alone.spec.sources.begin(), alone.spec.sources.end(), std::back_inserter(anywhere));
     } else {
       const ObjectKey key = each.pod.pod.key();
-      std::copy_if(left_out.begin(), left_out.end(), std::back_inserter(each.left_out),
-                   [&](const LeftOut& candidate) { return candidate.pod == key; });
+      for (const PodLeftOut& left : left_out) {
+        if (left.pod != key) continue;
+        each.left_out.insert(each.left_out.end(), left.sources.begin(), left.sources.end());
+      }
     }
     AnswerInput input;
     input.pod = &each.pod;

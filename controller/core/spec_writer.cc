@@ -66,6 +66,11 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
   __builtin_unreachable();
 }
 
+// What ten thousand pods of one node cost is a tenth of a core, not all of it.
+Duration pause_after_look(std::size_t pods) {
+  return pods / 1000 * Duration(std::chrono::milliseconds(50));
+}
+
 BackoffPolicy retry_policy() {
   BackoffPolicy policy;
   policy.first = kRetryFirst;
@@ -139,6 +144,13 @@ void SpecWriter::expire(NodeState& node, MonotonicTime now) {
 bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   NodeState* node = state_.find_node(name);
   if (node == nullptr) return false;
+  if (now.monotonic < node->next_look) {
+    queue_.add(name, node->next_look);
+    node->look_waits = true;
+    return false;
+  }
+  node->look_waits = false;
+  node->next_look = now.monotonic + pause_after_look(node->pods.size());
   expire(*node, now.monotonic);
   bool answers_changed = state_.resolve_static_pods(*node) || !node->looked_at;
 

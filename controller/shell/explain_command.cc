@@ -27,7 +27,10 @@ std::string to_json(const Explanation& explanation, const std::set<std::size_t>&
       return ExplainedRefusal{of.watch_dir, std::string(to_string(of.reason)), of.message};
     };
     for (const Refusal& refusal : resolution.refusals) pod.refusals.push_back(text(refusal));
-    for (const LeftOut& left : each.left_out) pod.refusals.push_back(text(left));
+    for (const LeftOut& left : each.left_out) {
+      pod.refusals.push_back({left.watch_dir, std::string(to_string(left.reason)),
+                              left_out_message(left.reason, pod.namespace_name)});
+    }
     for (const Refusal& told : resolution.told) pod.notes.push_back(text(told));
     for (const std::vector<Note>* notes : {&resolution.notes, &each.doubts}) {
       for (const Note& note : *notes) pod.notes.push_back({note.watch_dir, "", note.message});

@@ -48,7 +48,7 @@ class World {
     return *this;
   }
   World& left_out(const std::string& watch_dir, Reason reason) {
-    input_.left_out.push_back({pod_.pod.key(), pod_.pod.uid, watch_dir, reason, "no room; cure"});
+    input_.left_out.push_back({watch_dir, reason});
     return *this;
   }
   World& before(StatusWord word, const std::string& message = "") {
@@ -172,7 +172,8 @@ TEST(AnswerWord, DegradedWhenALimitIsReached) {
     const Answer answer = World(two_directories()).left_out("/v/b", limit).agent_says(1).answer();
     EXPECT_EQ(answer.word, StatusWord::kDegraded);
     EXPECT_EQ(answer.reason, limit);
-    EXPECT_EQ(answer.message, "/v/b: " + std::string(to_string(limit)) + ": no room; cure");
+    EXPECT_EQ(answer.message,
+              "/v/b: " + std::string(to_string(limit)) + ": " + left_out_message(limit, "prod"));
   }
   // Also when nothing of the pod has a place: the annotation itself is in order.
   EXPECT_EQ(World(simple_pod())

@@ -1,0 +1,110 @@
+// A tenant can bind thousands of pods to one node, by spec.nodeName and without a quota: what they
+// cost must not grow with each of their changes, nor reach others.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/core/controller.h"
+#include "tests/unit/controller/core/cluster_double.h"
+#include "tests/unit/controller/core/pod_builder.h"
+
+namespace loglink {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr int kCrowd = 2000;
+
+PodBuilder pod_of_crowd(int number) {
+  const std::string name = "crowd-" + std::to_string(number);
+  return simple_pod().named("crowd", name).uid("uid-of-" + name);
+}
+
+class CrowdedNodeTest : public testing::Test {
+ protected:
+  CrowdedNodeTest() {
+    for (const char* node : {"node-a", "node-b"}) cluster_.add_node(node);
+    for (int i = 0; i < kCrowd; ++i) cluster_.put_pod(pod_of_crowd(i));
+    cluster_.sync();
+    cluster_.lead();
+    cluster_.advance(minutes(3));  // all are told
+    cluster_.effects.clear();
+  }
+  [[nodiscard]] std::size_t writes_of(const std::string& node) const {
+    const std::vector<PutSpec> puts = cluster_.effects_of_kind<PutSpec>();
+    const std::vector<CreateNodeLinkSet> creates = cluster_.effects_of_kind<CreateNodeLinkSet>();
+    const auto is_of_node = [&](const auto& write) { return write.object.name == node; };
+    return static_cast<std::size_t>(std::count_if(puts.begin(), puts.end(), is_of_node) +
+                                    std::count_if(creates.begin(), creates.end(), is_of_node));
+  }
+
+  ClusterDouble cluster_;
+};
+
+TEST_F(CrowdedNodeTest, IsLookedAtTenTimesASecond) {
+  cluster_.put_pod(simple_pod().named("prod", "web-0"));
+  cluster_.settle();
+  EXPECT_EQ(writes_of("node-a"), 1U);
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.settle();
+  EXPECT_EQ(writes_of("node-a"), 1U);
+  cluster_.advance(milliseconds(100));
+  EXPECT_EQ(writes_of("node-a"), 2U);
+}
+
+TEST_F(CrowdedNodeTest, HoldsUpNoOtherNode) {
+  for (const std::string name : {"web-0", "web-1"}) {
+    cluster_.put_pod(pod_of_crowd(1).annotate("loglink/include", name + ".log"));
+    cluster_.put_pod(simple_pod().named("prod", name).uid("uid-of-" + name).on_node("node-b"));
+    cluster_.settle();
+  }
+  EXPECT_EQ(writes_of("node-b"), 2U);
+}
+
+TEST_F(CrowdedNodeTest, HasAllOfItsPodsComparedFiveTimesASecond) {
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.status.links = 7; });
+  cluster_.settle();
+  cluster_.agent_answers("node-a", 1);
+  cluster_.settle();
+  EXPECT_THAT(cluster_.effects_of_kind<PatchPod>(), IsEmpty());
+  cluster_.advance(milliseconds(199));
+  EXPECT_THAT(cluster_.effects_of_kind<PatchPod>(), IsEmpty());
+  cluster_.advance(milliseconds(1));
+  EXPECT_THAT(cluster_.effects_of_kind<PatchPod>(), Not(IsEmpty()));
+}
+
+// A change of one pod, be it our own answer on it, is about this pod.
+TEST_F(CrowdedNodeTest, HasOnePodComparedWithoutTheOthers) {
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.status.links = 7; });
+  cluster_.settle();  // all are compared
+  cluster_.put_pod(simple_pod().watch("/nowhere"));
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers({"prod", "web-0"}).status, "Invalid");
+}
+
+// It had no place, and asks for something else now: the next look finds out what is true.
+TEST_F(CrowdedNodeTest, TellsAPodNothingThatTheNextLookTakesBack) {
+  const ObjectKey last{"crowd", "crowd-" + std::to_string(kCrowd - 1)};
+  ASSERT_THAT(*cluster_.answers(last).message, HasSubstr("NamespaceLimitReached"));
+  cluster_.put_pod(simple_pod());
+  cluster_.settle();  // a look
+  cluster_.put_pod(pod_of_crowd(kCrowd - 1).watch("/nowhere"));
+  cluster_.advance(minutes(1));
+  std::vector<std::string> told;
+  for (const PatchPod& patch : cluster_.effects_of_kind<PatchPod>()) {
+    if (patch.pod == last) told.push_back(*patch.answers.status);
+  }
+  EXPECT_THAT(told, ElementsAre("Invalid"));
+}
+
+}  // namespace
+}  // namespace loglink
