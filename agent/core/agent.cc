@@ -430,8 +430,9 @@ void Agent::run_plan(const Now& now) {
                      std::make_move_iterator(result.operations.end()));
   // What is read anew all the time, as tenants can see to, is known well enough for an answer.
   if (scanner_.has_unread()) return;
-  // After the files in use were refreshed with the same clock: it may have jumped.
-  if (expire_due_ && set_observed_) {
+  // After the files in use were refreshed with the same clock: it may have jumped. Those of a
+  // directory that waits to be read are not known to be in use.
+  if (expire_due_ && set_observed_ && scanner_.unread_count() == 0) {
     expire_due_ = false;
     memory_.expire(now.wall);
   }

@@ -70,6 +70,7 @@ StatusInput Agent::status_input() const {
   return {*sources_,
           outcomes_,
           [this](SourceId id) { return scanner_.troubles(id); },
+          [this](SourceId id) { return scanner_.is_unread(id); },
           roots_,
           link_count_,
           planned_generation_,

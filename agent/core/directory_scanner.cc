@@ -126,7 +126,7 @@ void DirectoryScanner::refresh_users(const Target& directory, Book& book) {
   }
   // The listing kept only what the former users wanted.
   if (signature != book.signature) book.stale = true;
-  if (!book.listed || book.stale) want_scan(directory, book);
+  if (!book.listed || book.stale || book.need == Need::kScan) want_scan(directory, book);
   book.signature = signature;
 }
 
@@ -205,10 +205,13 @@ void DirectoryScanner::set_root(const std::string& root, bool usable) {
 // What to do next.
 
 void DirectoryScanner::want_scan(const Target& directory, Book& book) {
-  if (book.need == Need::kScan) return;
+  const std::string payer = book.users.empty() ? "" : payer_of(book).source.namespace_name;
+  // Where another namespace pays now, it is read in that one's turn: what is left of it in the
+  // other's queue is passed over.
+  if (book.need == Need::kScan && book.queued_for == payer) return;
   book.need = Need::kScan;
-  const bool has_payer = !book.users.empty();
-  scans_.push(has_payer ? payer_of(book).source.namespace_name : "", directory, book.polled);
+  book.queued_for = payer;
+  scans_.push(payer, directory, book.polled);
 }
 
 void DirectoryScanner::want_check(const Target& directory, Book& book) {
@@ -557,6 +560,13 @@ bool DirectoryScanner::has_unread() const {
     if (book.users.empty() || !is_unread(directory, book)) return false;
     return !scans_.is_blocked(payer_of(book).source.namespace_name);
   });
+}
+
+bool DirectoryScanner::is_unread(SourceId id) const {
+  const Source& source = sources_->at(id).source;
+  const auto book = books_.find({source.root, source.path});
+  return book != books_.end() && !book->second.listed && !book->second.error &&
+         usable_roots_.count(source.root) > 0;
 }
 
 std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {

@@ -89,6 +89,9 @@ class DirectoryScanner {
   // Whether any of them is of a namespace that may read on now. One that has read too much waits
   // alone, and nobody's answer waits for it.
   [[nodiscard]] bool has_unread() const;
+  // Whether the source's watch dir has neither been read nor found unreadable ever yet, for
+  // whomever.
+  [[nodiscard]] bool is_unread(SourceId id) const;
   [[nodiscard]] const ScannerCounters& counters() const { return counters_; }
 
  private:
@@ -107,6 +110,7 @@ class DirectoryScanner {
     std::optional<FileErrorKind> error;
     int failures = 0;
     Need need = Need::kNothing;
+    std::string queued_for;  // the namespace in whose turn it is to be read
     bool growing = false;
     bool incomplete = false;     // an entry could not be asked: listed anew at each rescan
     bool blind = false;          // it may be a directory that should be entered

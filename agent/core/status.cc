@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <tuple>
 
 #include "lib/base/text.h"
@@ -155,6 +156,7 @@ NodeLinkSetStatus build_status(const StatusInput& input) {
   NodeLinkSetStatus status;
   status.observed_generation = input.generation;
   status.links = input.links;
+  std::set<PodKey> unread;
   std::map<PodKey, PodLinks> pods;
   std::map<PodKey, std::vector<SourceTrouble>> troubles;
   for (SourceId id = 0; id < input.sources.sources().size(); ++id) {
@@ -167,11 +169,13 @@ NodeLinkSetStatus build_status(const StatusInput& input) {
     if (id < input.outcomes.size()) pod.links += input.outcomes[id].links;
     // Nobody asks for it any more: its links are told as long as they are there, not its troubles.
     if (source.withdrawn()) continue;
+    if (input.is_unread(id)) unread.insert(key);
     for (SourceTrouble& trouble : troubles_of(input, id)) {
       pod.refused += trouble.refused;
       troubles[key].push_back(std::move(trouble));
     }
   }
+  std::erase_if(pods, [&](const auto& each) { return unread.contains(each.first); });
   for (auto& [key, pod] : pods) {
     status.refused += pod.refused;
     std::vector<SourceTrouble>& found = troubles[key];

@@ -19,6 +19,7 @@ struct StatusInput {
   const SourceIndex& sources;
   const std::vector<SourceOutcome>& outcomes;  // by SourceId
   std::function<std::vector<DirectoryTrouble>(SourceId)> troubles;
+  std::function<bool(SourceId)> is_unread;  // nothing is known of its directory yet
   const std::map<std::string, RootState>& roots;
   int links = 0;
   std::int64_t generation = 0;
@@ -37,7 +38,8 @@ struct SourceTrouble {
 // The most severe first.
 std::vector<SourceTrouble> troubles_of(const StatusInput& input, SourceId id);
 
-// Without conditions. Bounded: messages go first, then pods without trouble.
+// Without conditions. A pod with a directory that waits to be read has no entry: nobody knows yet
+// whether there are files. Bounded: messages go first, then pods without trouble.
 NodeLinkSetStatus build_status(const StatusInput& input);
 
 // The API server's view of the size, a little more rather than less.

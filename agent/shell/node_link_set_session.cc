@@ -22,6 +22,7 @@ ListWatchOptions watch_options(const std::string& node_name) {
   ListWatchOptions options;
   options.reflector.path = std::string(kNodeLinkSetsPath);
   options.reflector.field_selector = name_selector(node_name);
+  options.reflector.list_after_failure = true;
   return options;
 }
 

@@ -105,6 +105,12 @@ std::vector<Trouble> controller_troubles(const AnswerInput& input) {
   return troubles;
 }
 
+// The agent knows the pod's sources, and has no entry of the pod.
+bool is_answered_for_others(const AnswerInput& input) {
+  return input.node_object != nullptr && input.sources_since_generation > 0 &&
+         input.node_object->status.observed_generation >= input.sources_since_generation;
+}
+
 // Why the agent has not answered. Waiting is no trouble by itself; an agent that is silent is.
 Trouble waiting(const AnswerInput& input) {
   const PodView& pod = input.pod->pod;
@@ -120,6 +126,13 @@ Trouble waiting(const AnswerInput& input) {
     return {Rank::kMissing, std::nullopt, "",
             "the controller cannot write the list of node " + pod.node_name + " (" +
                 std::string(to_string(*input.unwritable_because)) + "); ask the administrator"};
+  }
+  if (is_answered_for_others(input)) {
+    return {
+        Rank::kNote, std::nullopt, "",
+        "the agent on node " + pod.node_name +
+            " has not read the pod's directories yet: those of a namespace with many files wait "
+            "for each other"};
   }
   if (input.agent_silent) {
     return {Rank::kMissing, std::nullopt, "",
@@ -214,15 +227,21 @@ Answer answer(const AnswerInput& input) {
       pending = is_waited_for(told->trouble) && standing.entry->links == 0 &&
                 standing.entry->refused == 0 &&
                 (standing.entry->message.empty() || told->others + 1 >= standing.accepted);
-      // Links that linger are of what the pod asked for before.
-      pending = pending || (told->trouble.reason == Reason::kDirectoryNotFound &&
-                            standing.accepted == 1 && standing.entry->refused == 0);
+      // Links that linger are of what the pod asked for before; those of a pod that has ended,
+      // whose emptyDir went with it, are its own.
+      pending =
+          pending || (told->trouble.reason == Reason::kDirectoryNotFound &&
+                      standing.accepted == 1 && standing.entry->refused == 0 && !pod.finished());
       others = told->others;
       troubles.push_back(std::move(told->trouble));
     } else if (auto note = cannot_link_note(input)) {
       troubles.push_back(*std::move(note));
     } else if (standing.entry->links == 0) {
-      troubles.insert(troubles.begin(), no_links_note(input));  // the first of the notes
+      // The first of the notes, but for one about all directories, which is why.
+      const bool is_explained = std::any_of(
+          troubles.begin(), troubles.end(),
+          [](const Trouble& each) { return each.rank == Rank::kNote && each.watch_dir.empty(); });
+      troubles.insert(is_explained ? troubles.end() : troubles.begin(), no_links_note(input));
     }
   }
   if (pod.finished()) {

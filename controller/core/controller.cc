@@ -137,8 +137,9 @@ ControllerFigures Controller::figures() const {
       for (const LeftOut& left : pod.sources) ++figures.refusals[left.reason];
     }
     if (!name.empty()) ++figures.nodes;
-    if (node.outdated()) ++figures.nodes_outdated;
-    if (node.unwritable_because()) ++figures.nodes_unwritable;
+    // Who does not write does not hear when it is over.
+    if (was_writing_ && node.outdated()) ++figures.nodes_outdated;
+    if (was_writing_ && node.unwritable_because()) ++figures.nodes_unwritable;
     if (!node.object) continue;
     ++figures.node_link_sets;
     for (const Source& source : node.object->spec.sources) ++figures.sources_by_root[source.root];

@@ -29,7 +29,7 @@ struct ControllerFigures {
   std::size_t patches_queued = 0;
   std::size_t events_queued = 0;
   std::size_t events_dropped = 0;
-  std::size_t nodes_outdated = 0;    // CRDOutdated
+  std::size_t nodes_outdated = 0;    // CRDOutdated; 0 while another one leads, as the next
   std::size_t nodes_unwritable = 0;  // their pods are told that their object cannot be written
 
   auto operator<=>(const ControllerFigures&) const = default;

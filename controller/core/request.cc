@@ -59,6 +59,11 @@ std::string_view cure_of_character(char c) {
     case '[':
     case ']':
       return "write it without quotes and brackets";
+    case '\n':
+    case '\r':
+    case '\t':
+      return "write all on one line, without tabs, and commas between directories: in YAML as "
+             "\"/a,/b\", or after |- or >- instead of | or >";
     default:
       return "use letters, digits and ._@+=~- only";
   }

@@ -41,7 +41,6 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
     case KubeErrorKind::kNotServed:
     case KubeErrorKind::kInvalid:
     case KubeErrorKind::kNotFound:
-    case KubeErrorKind::kAlreadyExists:
     case KubeErrorKind::kGone:
     case KubeErrorKind::kTooLargeVersion:
     case KubeErrorKind::kUnexpected:
@@ -51,9 +50,11 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
     case KubeErrorKind::kTooManyRequests:
     case KubeErrorKind::kServerError:
     case KubeErrorKind::kDeadline:
+    // Another's write, as a rule; but a webhook may say so for ever.
+    case KubeErrorKind::kConflict:
+    case KubeErrorKind::kAlreadyExists:
       return std::chrono::seconds(60);
     case KubeErrorKind::kCancelled:
-    case KubeErrorKind::kConflict:
     case KubeErrorKind::kRefused:
     case KubeErrorKind::kDns:
     case KubeErrorKind::kTls:
@@ -180,6 +181,7 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   if (nothing_to_do) {
     queue_.forget(name);
     well_again(*node, name, outcome);
+    node->conflict_excused = false;
     return false;
   }
   // It stays in force while it is tried again, or the pods' answers would flicker.
@@ -310,6 +312,9 @@ void SpecWriter::trouble(NodeState& node, const std::string& name, const KubeErr
     const bool is_other = std::exchange(refused.kind, error.kind) != error.kind;
     if (lasts && (is_other || !refused.told)) outcome.answers_dirty.insert(name);
     refused.told = lasts;
+    const bool is_race =
+        error.kind == KubeErrorKind::kConflict || error.kind == KubeErrorKind::kAlreadyExists;
+    if (is_race && !lasts) return;
   }
   if (std::exchange(told_trouble_, error.kind) == error.kind) return;
   outcome.remarks.push_back(
@@ -381,7 +386,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
   switch (error.kind) {
     case KubeErrorKind::kConflict:
     case KubeErrorKind::kAlreadyExists:
-      conflicted(node, name, error, now);
+      conflicted(node, name, error, now, outcome);
       return;
     case KubeErrorKind::kNotFound:
       // Garbage collected with a Node that may be there again.
@@ -430,9 +435,10 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
 // Our picture is old, as a rule by what the agent has just said of its links, which must not make
 // the next ones late: the first time it is written again as soon as the watch has the new picture.
 void SpecWriter::conflicted(NodeState& node, const std::string& name, const KubeError& error,
-                            Now now) {
+                            Now now, Outcome& outcome) {
   state_.distrust_answer(node);
-  if (std::exchange(node.conflict_excused, true)) {
+  trouble(node, name, error, now, outcome);
+  if (std::exchange(node.conflict_excused, true) || error.retry_after) {
     give_back(name, now, error);
     return;
   }

@@ -50,7 +50,8 @@ class SpecWriter {
                       const NodeLinkSetSpec& desired, Now now);
   void written(NodeState& node, const std::string& name, NodeLinkSet object, Now now,
                Outcome& outcome);
-  void conflicted(NodeState& node, const std::string& name, const KubeError& error, Now now);
+  void conflicted(NodeState& node, const std::string& name, const KubeError& error, Now now,
+                  Outcome& outcome);
   void refused(NodeState& node, const std::string& name, const KubeError& error, Now now,
                Outcome& outcome);
   void invalid(NodeState& node, const std::string& name, const KubeError& error, Now now,

@@ -13,6 +13,8 @@ namespace {
 
 // What is under way at a shutdown gets this long before the lease is given up anyway.
 constexpr Duration kReleaseDeadline = std::chrono::seconds(1);
+// Lists of everything because of the Lease, which others can write.
+constexpr Duration kListAgainPause = std::chrono::seconds(60);
 constexpr Duration kLeaseDeadlineMax = std::chrono::seconds(5);
 
 AnswerWriter::Result without_body(UnaryResult result) {
@@ -267,8 +269,9 @@ MonotonicTime ControllerLoop::next_wakeup() const {
   if (finished_) return MonotonicTime::never();
   if (shutdown_since_) return *shutdown_since_ + kShutdownMax;
   const MonotonicTime now = ports_.clock.now().monotonic;
+  const MonotonicTime again = list_again_wanted_ ? list_again_at_ : MonotonicTime::never();
   return std::min({pods_->next_wakeup(), objects_->next_wakeup(), elector_.next_wakeup(),
-                   controller_.next_wakeup(now)});
+                   controller_.next_wakeup(now), again});
 }
 
 void ControllerLoop::step() {
@@ -278,6 +281,7 @@ void ControllerLoop::step() {
     step_shutdown(now);
     return;
   }
+  if (list_again_wanted_ && now.monotonic >= list_again_at_) list_again(now);
   pods_->tick(now);
   objects_->tick(now);
   if (!was_synced_ && controller_.synced()) {
@@ -348,8 +352,26 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
     const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
     if (!missing && !lost) lease_answered(is_write, lease);
     elector_.answered(lease, ports_.clock.now());
+    if (elector_.take_went_back()) storage_went_back();
     wake_();
   });
+}
+
+// A watch of a version from a restored server's future is silent, until the server has come as far
+// again; what lies between it never tells.
+void ControllerLoop::storage_went_back() {
+  list_again_wanted_ = true;
+  remark(RemarkLevel::kWarning,
+         "the lease is older than it was, as if the API server's storage were restored: listing "
+         "everything again");
+}
+
+void ControllerLoop::list_again(Now now) {
+  list_again_wanted_ = false;
+  list_again_at_ = now.monotonic + kListAgainPause;
+  for (const Part part : {Part::kPods, Part::kNodeLinkSets}) restarted(part, "Restored");
+  pods_->list_again(now);
+  objects_->list_again(now);
 }
 
 // Who may read a Lease need not be allowed to write it: what a write has met with is over when one

@@ -86,6 +86,8 @@ class ControllerLoop {
   void restarted(Part part, std::string_view reason);
   void elect(Now now);
   void send_lease(const LeaderElector::Request& request);
+  void storage_went_back();
+  void list_again(Now now);
   void perform(Effect effect);
   void send(std::string kind, UnaryRequest request, std::function<void(UnaryResult, Now)> done);
   void step_shutdown(Now now);
@@ -116,6 +118,8 @@ class ControllerLoop {
   std::optional<MonotonicTime> shutdown_since_;
   bool lease_given_up_ = false;
   bool finished_ = false;
+  bool list_again_wanted_ = false;
+  MonotonicTime list_again_at_{};  // not before
   // Answers that come after the loop is gone find this expired.
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

@@ -167,6 +167,7 @@ void DrainLoop::take_lease(Now now) {
                   : put_lease_request(key, encode_lease(lease));
   }
   lease_asked_ = true;
+  lease_tried_ = lease_tried_ || is_write;
   lease_sent_ = now.monotonic;
   ports_.leases.send(std::move(request),
                      [this, is_write, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
@@ -189,6 +190,10 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   }
   if (!was_write && result) {
     if (tl::expected<Lease, KubeError> lease = decode_lease(result->body)) {
+      // Drained already: by a drain that was broken off, and its leader may not know yet; or by a
+      // write of ours whose answer was lost.
+      const bool is_ours = lease->holder == names::kDrainedHolder && lease_tried_;
+      if (!lease->holder.empty() && !is_ours) has_former_holder_ = true;
       lease_ = std::move(*lease);
       lease_read_ = true;
       return;
@@ -212,9 +217,8 @@ void DrainLoop::lease_taken(MonotonicTime now, Lease written) {
   lease_ = std::move(written);
   lease_again_ = now + config_.leader_election.retry_period;
   if (writes_from_ && before == names::kDrainedHolder) return;
-  // Nobody held it: nobody has to stop.
-  const bool was_held = !before.empty() && before != names::kDrainedHolder;
-  writes_from_ = was_held ? now + config_.leader_election.renew_deadline : now;
+  // Where nobody held it, nobody has to stop.
+  writes_from_ = has_former_holder_ ? now + config_.leader_election.renew_deadline : now;
   deadline_ = *writes_from_ + timeout_;  // the agents' time begins when they can be asked
   trouble_.clear();
   log_({RemarkLevel::kInfo, "the lease is taken", {{"from", before}}});

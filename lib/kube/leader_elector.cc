@@ -22,6 +22,13 @@ auto record(const Lease& lease) {
                   lease.renewed);
 }
 
+// One holder's renewals go forward, unless its clock is set back; so does the number of
+// transitions, unless somebody makes the Lease anew.
+bool is_earlier(const Lease& lease, const Lease& than) {
+  if (lease.transitions != than.transitions) return lease.transitions < than.transitions;
+  return lease.holder == than.holder && lease.renewed < than.renewed;
+}
+
 int whole_seconds(Duration duration) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
   return static_cast<int>(std::max<std::int64_t>(seconds, 1));
@@ -85,6 +92,7 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
       next_try_ = now.monotonic + retry_delay(result.error());
       return;
     }
+    went_back_ = went_back_ || observed_;
     // A deleted lease can be created by anyone without waiting: what we hold ends here.
     observed_.reset();
     has_looked_ = true;
@@ -94,6 +102,7 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
     next_try_ = now.monotonic;
     return;
   }
+  went_back_ = went_back_ || (observed_ && is_earlier(*result, *observed_));
   observe(*result, now.monotonic);
   if (!holds()) allowed_until_ = {};
   write_next_ = may_take(now.monotonic);
@@ -111,6 +120,7 @@ void LeaderElector::wrote(const tl::expected<Lease, KubeError>& result, Now now)
     observe(*result, now.monotonic);
     if (!shutting_down_ && !holds()) {
       // Not what was written: an answer to somebody else gives no right.
+      allowed_until_ = {};
       write_next_ = false;
       next_try_ = now.monotonic + config_.retry_period;
       return;
@@ -205,6 +215,8 @@ void LeaderElector::shut_down() {
   allowed_until_ = {};
   if (!config_.enabled) released_ = true;
 }
+
+bool LeaderElector::take_went_back() { return std::exchange(went_back_, false); }
 
 bool LeaderElector::released() const { return released_; }
 

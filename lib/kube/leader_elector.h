@@ -45,6 +45,10 @@ class LeaderElector {
   [[nodiscard]] MonotonicTime next_wakeup() const;
   // Who holds the lease, as last seen; "" when nobody or unknown.
   [[nodiscard]] const std::string& holder() const;
+  // True once after the Lease was seen in an earlier state than before, or gone: the API server's
+  // storage was restored, as a rule, and what is known of other objects may not be so any more.
+  // Only the record is compared, with itself: no resourceVersions, no clock.
+  bool take_went_back();
   // From now on only give the lease up; poll() returns the release once, if we hold it. All writes
   // must have ended before: is_leader() is false from here on.
   void shut_down();
@@ -76,6 +80,7 @@ class LeaderElector {
   bool has_looked_ = false;        // the server has said at least once what is there
   bool drained_at_start_ = false;  // `drain` held it when we first looked, and has ever since
   bool write_next_ = false;        // what was read allows a write; else read first
+  bool went_back_ = false;
   bool shutting_down_ = false;
   bool released_ = false;
 };

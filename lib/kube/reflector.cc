@@ -165,7 +165,13 @@ Reflector::Action Reflector::page_failed(const KubeError& error, MonotonicTime n
   return back_off(error, now);
 }
 
+void Reflector::forget() {
+  list_again();
+  resource_version_.clear();
+}
+
 Reflector::Action Reflector::watch_failed(const KubeError& error, MonotonicTime now) {
+  if (options_.list_after_failure) forget();
   const bool is_fruitless = error.kind == KubeErrorKind::kServerError ||
                             error.kind == KubeErrorKind::kUnexpected ||
                             error.kind == KubeErrorKind::kIdleTimeout;

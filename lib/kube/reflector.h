@@ -11,7 +11,8 @@
 //   server has been waited for already; 504 for a version from the future: list without one;
 //   429, refused, cut, stalled: the same resourceVersion after a backoff, no relist; three watches
 //   in a row that brought nothing but server errors or silence: list again, because a server whose
-//   storage was restored never answers a version from its future;
+//   storage was restored never answers a version from its future, until it has come as far again,
+//   and then hides what lies between: who learns of it sooner calls forget();
 //   a list of more than limits::kListPages pages is given up as one that never ends, and is begun
 //   again after a backoff; that trouble stays until a list is whole;
 //   Retry-After is obeyed; whatever the error, it is tried again for ever;
@@ -40,6 +41,9 @@ struct ReflectorOptions {
   std::string field_selector;  // "metadata.name=node-a"; "" for none
   std::string label_selector;
   bool try_watch_list = true;
+  // The set is one small object: a list costs no more than going on, and finds a server whose
+  // storage was restored meanwhile, whose versions are others.
+  bool list_after_failure = false;
   BackoffPolicy backoff;
   Duration outage_spread_after = std::chrono::seconds(60);
   Duration outage_spread = std::chrono::seconds(15);
@@ -67,6 +71,8 @@ class Reflector {
   Action start(MonotonicTime now);
   // The wait is over.
   Action wait_ended(MonotonicTime now);
+  // What is known is not to be gone on from: the next stream begins a new initial set.
+  void forget();
   // Nothing is to come any more.
   void stop() { state_ = State::kIdle; }
 

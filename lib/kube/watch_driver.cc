@@ -46,6 +46,14 @@ void WatchDriver::tick(Now now) {
   if (now.monotonic >= waiting_until_) apply(reflector_.wait_ended(now.monotonic));
 }
 
+void WatchDriver::list_again(Now now) {
+  reflector_.forget();
+  if (!stream_) return;  // the wait that is under way ends with a list
+  transport_.cancel(stream_->id);
+  stream_.reset();
+  apply(reflector_.wait_ended(now.monotonic));
+}
+
 void WatchDriver::stop() {
   if (stream_) transport_.cancel(stream_->id);
   stream_.reset();

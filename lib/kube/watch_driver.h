@@ -52,6 +52,8 @@ class WatchDriver : private StreamHandler {
   [[nodiscard]] MonotonicTime next_wakeup() const {
     return std::min(waiting_until_, reflector_.settles_at());
   }
+  // Lists again whatever the server says: what is known may not be what it has any more.
+  void list_again(Now now);
   // Cancels for good; no callback of the listener comes after it.
   void stop();
 

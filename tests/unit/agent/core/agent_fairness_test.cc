@@ -28,10 +28,11 @@ class AgentFairness : public testing::Test {
     }
   }
 
-  void add_large_pods(int count) {
+  // `extension` ".txt": read like the others, but nothing of it is wanted.
+  void add_large_pods(int count, const std::string& extension = ".log") {
     for (int i = 0; i < count; ++i) {
       const std::string pod = "large-" + std::to_string(i);
-      for (int j = 0; j < kFiles; ++j) write(pod, "file-" + std::to_string(j) + ".log");
+      for (int j = 0; j < kFiles; ++j) write(pod, "file-" + std::to_string(j) + extension);
       sources.push_back(empty_dir_source(pod));
     }
   }
@@ -137,6 +138,66 @@ TEST_F(AgentFairness, AnAnswerDoesNotWaitForDirectoriesWhoseNamespaceHasReadTooM
   EXPECT_GT(world.agent().scanner().unread_count(), 30U);
   world.pass(90s);
   EXPECT_EQ(world.agent().scanner().unread_count(), 0U);
+}
+
+// "No file matches", or no such directory: nobody knows before it is read.
+TEST_F(AgentFairness, APodWhoseDirectoryIsNotReadYetHasNoAnswer) {
+  add_pod("zz-other", "other");
+  desire();
+  world.pass(20s);
+  add_large_pods(60);
+  sources.push_back(empty_dir_source("zy-missing"));
+  desire();
+  until_answered();
+  const auto has_entry = [&](const std::string& name) {
+    const std::vector<PodLinks> pods = world.agent().status(world.now).pods;
+    return std::any_of(pods.begin(), pods.end(),
+                       [&](const PodLinks& each) { return each.pod == name; });
+  };
+  EXPECT_TRUE(has_entry("zz-other"));
+  EXPECT_FALSE(has_entry("zy-missing"));
+  for (const PodLinks& each : world.agent().status(world.now).pods) {
+    EXPECT_TRUE(each.links > 0 || !each.reason.empty()) << each.pod;
+  }
+  world.pass(90s);
+  EXPECT_TRUE(has_entry("zy-missing"));
+}
+
+// It waits in the turn of whoever pays, who may come later.
+TEST_F(AgentFairness, ADirectoryThatAQuietNamespaceAsksForTooIsReadInItsTurn) {
+  add_large_pods(60, ".txt");
+  world.files.write_file(kApps, "shared/app.log");
+  desire();
+  world.pass(2s);
+  sources.push_back(host_source("zz-neighbour", "shared"));
+  desire();
+  world.pass(1s);
+  Source mine = host_source("mine", "shared");
+  mine.namespace_name = "aaa";
+  sources.push_back(mine);
+  desire();
+  world.pass(2s);
+  EXPECT_THAT(world.link_names(), Contains("mine_aaa_app-app.log"));
+}
+
+// Whose files are not known to be in use.
+TEST_F(AgentFairness, NoFileIsForgottenWhileADirectoryWaitsToBeRead) {
+  sources.clear();
+  add_large_pods(30, ".txt");
+  sources.push_back(empty_dir_source("zz-rot"));
+  write("zz-rot", "app.log");
+  desire();
+  world.pass(90s);
+  world.files.rename(kPods, in_empty_dir("zz-rot", "app.log"),
+                     in_empty_dir("zz-rot", "app-old.log"));
+  write("zz-rot", "app.log");
+  world.pass(90s);
+  ASSERT_EQ(world.links_to(in_empty_dir("zz-rot", "app-old.log")), 0);
+  world.turn_clock(8 * 24h);  // the node was off
+  world.restart();
+  desire();
+  world.pass(120s);
+  EXPECT_EQ(world.links_to(in_empty_dir("zz-rot", "app-old.log")), 0);
 }
 
 }  // namespace

@@ -47,6 +47,11 @@ class World {
         {pod.namespace_name, pod.name, claimed_pod_id(pod), links, refused, reason, message}};
     return *this;
   }
+  // The agent has answered, but not about this pod.
+  World& forgotten() {
+    object_.status.pods.clear();
+    return *this;
+  }
   World& left_out(const std::string& watch_dir, Reason reason) {
     input_.left_out.push_back({watch_dir, reason});
     return *this;
@@ -563,6 +568,33 @@ TEST(AnswerMessage, TellsWhatAMountHides) {
   EXPECT_EQ(World(pod).agent_says(1).message(),
             "/var/log/app: what is mounted below it (/var/log/app/conf) is not followed; if it "
             "is a volume that can be linked, name it in loglink/watch-dir too");
+}
+
+// Its emptyDir went with it; the links that linger are its own, and their lines are read.
+TEST(AnswerWord, AJobThatEndedBeforeItsAnswerIsLinkedByTheLinksItHas) {
+  for (const StatusWord before : {StatusWord::kPending, StatusWord::kLinked}) {
+    const Answer answer = World(simple_pod().phase("Succeeded"))
+                              .before(before, "no file matches *.log yet")
+                              .agent_says(3, "DirectoryNotFound", "app/log")
+                              .answer();
+    EXPECT_EQ(answer.word, StatusWord::kLinked);
+    EXPECT_EQ(answer.links, 3);
+    EXPECT_EQ(answer.message, "");
+  }
+}
+
+// Its agent answers for others: the namespace's directories wait for each other.
+TEST(AnswerMessage, SaysThatTheDirectoriesAreNotReadYet) {
+  const Answer answer = World(simple_pod()).agent_says(0).forgotten().silent().answer();
+  EXPECT_EQ(answer.word, StatusWord::kPending);
+  EXPECT_THAT(answer.message, HasSubstr("has not read the pod's directories yet"));
+}
+
+TEST(AnswerMessage, ThatThePatternsLeaveNoFileComesBeforeThatNoneMatches) {
+  const Answer answer = World(simple_pod().annotate("loglink/exclude", "*")).agent_says(0).answer();
+  EXPECT_EQ(answer.word, StatusWord::kLinked);
+  EXPECT_EQ(answer.message,
+            "loglink/exclude leaves no file that loglink/include names; narrow it (and 1 more)");
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ TEST_F(RefusedWritesTest, TroubleThatPassesIsToldWhenItDoesNotAndNeverWhileTheSe
   for (const Case& one :
        {Case{KubeErrorKind::kServerError, true}, Case{KubeErrorKind::kDeadline, true},
         Case{KubeErrorKind::kTooManyRequests, true}, Case{KubeErrorKind::kRefused, false},
-        Case{KubeErrorKind::kConflict, false}}) {
+        Case{KubeErrorKind::kConflict, true}}) {
     SCOPED_TRACE(to_string(one.kind));
     publish_web0();
     refuse<PutSpec>(one.kind);
@@ -156,6 +156,37 @@ TEST_F(RefusedWritesTest, WhenNothingIsLeftToWriteTheTroubleIsOver) {
   EXPECT_EQ(unwritable(), 1U);
   cluster_.remove_pod(web1_);
   cluster_.advance(minutes(2));
+  EXPECT_EQ(unwritable(), 0U);
+}
+
+// The next leader writes it, and nobody tells the former one.
+TEST_F(RefusedWritesTest, WhoDoesNotLeadCountsNone) {
+  publish_web0();
+  refuse<PutSpec>(KubeErrorKind::kForbidden, 403);
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.advance(seconds(15));
+  EXPECT_EQ(unwritable(), 1U);
+  cluster_.lose_lease();
+  cluster_.advance(seconds(1));
+  EXPECT_EQ(unwritable(), 0U);
+}
+
+// A webhook may answer so for ever.
+TEST_F(RefusedWritesTest, ConflictsWithoutEndAreToldAfterAMinute) {
+  publish_web0();
+  refuse<PutSpec>(KubeErrorKind::kConflict, 409);
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.remarks.clear();
+  cluster_.advance(seconds(55));
+  EXPECT_EQ(unwritable(), 0U);
+  EXPECT_THAT(cluster_.remarks, testing::IsEmpty());
+  cluster_.advance(seconds(25));
+  EXPECT_EQ(unwritable(), 1U);
+  EXPECT_THAT(message_of(web1_), testing::HasSubstr("cannot write the list of node node-a"));
+  ASSERT_THAT(cluster_.remarks, testing::SizeIs(1));
+  EXPECT_EQ(cluster_.remarks[0].message, "a node link set cannot be written, trying again");
+  cluster_.fail_with = nullptr;
+  cluster_.advance(seconds(15));
   EXPECT_EQ(unwritable(), 0U);
 }
 

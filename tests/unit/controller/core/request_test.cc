@@ -112,6 +112,10 @@ TEST(Request, SaysWhatIsWrongWithAnItemAndWhatToDo) {
            {"/a\xc3\xa4",
             "has the character \"\\xc3\", which is not supported; use letters, digits and ._@+=~- "
             "only"},
+           {"/log\n",
+            "has the character \"\\x0a\", which is not supported; write all on one line, without "
+            "tabs, and commas between directories: in YAML as \"/a,/b\", or after |- or >- instead "
+            "of | or >"},
            {"App:/x", "\"App\" is not a container name; write [<container>:]<absolute directory>"},
            {"/" + std::string(320, 'a'), "is 321 characters long; shorten it to at most 320"},
            {"", "loglink/watch-dir is empty; name a directory or take the annotation away"},

@@ -219,6 +219,30 @@ TEST(ControllerLoopTest, CountsAnswersByKindAndTheirResult) {
                                             "lease", "patch_pod"}));
 }
 
+// The watches would be silent, and tell nothing of what is between.
+TEST(ControllerLoopTest, ListsEverythingAgainWhenTheLeaseIsOlderThanItWas) {
+  World world(14);
+  Process process(world.kube, world.clock, 1, "a");
+  world.run(seconds(5), {&process});
+  const json backup = world.object(kLease);
+  world.run(seconds(10), {&process});
+  EXPECT_EQ(process.loop().counters().watch_restarts.count({"pods", "Restored"}), 0U);
+  for (int i = 0; i < 2; ++i) {
+    world.request("PATCH", kLease, {{"spec", {{"renewTime", backup["spec"]["renewTime"]}}}},
+                  "application/merge-patch+json");
+    world.run(seconds(10), {&process});
+    EXPECT_THAT(process.log, HasSubstr("the lease is older than it was"));
+    EXPECT_EQ(process.loop().counters().watch_restarts.at({"pods", "Restored"}), 1U)
+        << "a second time waits for a minute";
+    EXPECT_EQ(process.loop().counters().watch_restarts.at({"nodelinksets", "Restored"}), 1U);
+  }
+  world.run(minutes(1), {&process});
+  EXPECT_EQ(process.loop().counters().watch_restarts.at({"pods", "Restored"}), 2U);
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&process});
+  EXPECT_EQ(world.annotation("web-0", "loglink/status"), "Pending");
+}
+
 TEST(ControllerLoopTest, ALabelSelectorThatTheServerRefusesIsNamedAsOurs) {
   World world(9);
   ControllerConfig config = Process::default_config();

@@ -75,6 +75,82 @@ class NoLeases final : public UnaryClient {
   }
 };
 
+// Loses the answer to the first write, which has arrived.
+class LosesFirstWrite final : public UnaryClient {
+ public:
+  explicit LosesFirstWrite(UnaryClient& inner) : inner_(inner) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    const bool is_lost = request.method == Method::kPut && !std::exchange(has_lost_, true);
+    inner_.send(std::move(request), [is_lost, done = std::move(done)](UnaryResult result) {
+      KubeError cut;
+      cut.kind = KubeErrorKind::kTruncated;
+      done(is_lost ? UnaryResult(tl::unexpected(std::move(cut))) : std::move(result));
+    });
+  }
+
+ private:
+  UnaryClient& inner_;
+  bool has_lost_ = false;
+};
+
+// How long drain waits before it writes, when the leader stands still; nullopt: for ever.
+std::optional<Duration> time_to_first_write(World& world, UnaryClient& leases,
+                                            StreamTransport& streams, UnaryClient& writes) {
+  SeededRandom random(9);
+  DrainLoop drain(
+      ControllerConfig{}, minutes(2), {streams, writes, leases, world.clock, random},
+      [](const Remark&) {}, [] {});
+  drain.start();
+  const MonotonicTime began = world.clock.now().monotonic;
+  for (int i = 0; i < 4000 && !drain.finished(); ++i) {
+    drain.step();
+    world.run(milliseconds(10), {});
+    const auto source = world.object(kObjects + "/node-0")["spec"]["sources"];
+    if (!source.empty() && source[0].contains("removeAfter")) {
+      return world.clock.now().monotonic - began;
+    }
+  }
+  return std::nullopt;
+}
+
+// A leader that stands still for a while may write for as long as its last renewal allows.
+TEST(DrainLoopTest, WaitsForTheLeaderAlsoWhenTheAnswerToItsWriteWasLost) {
+  World world(5);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  LosesFirstWrite losing(*client);
+  const Duration right_to_write = ControllerConfig().leader_election.renew_deadline;
+  EXPECT_GE(time_to_first_write(world, losing, *client, *client).value_or(Duration(0)),
+            right_to_write);
+}
+
+TEST(DrainLoopTest, WaitsForTheLeaderThatAnEarlierDrainTookTheLeaseFrom) {
+  World world(5);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  {
+    SeededRandom random(9);
+    DrainLoop broken_off(
+        ControllerConfig{}, minutes(2), {*client, *client, *client, world.clock, random},
+        [](const Remark&) {}, [] {});
+    broken_off.start();
+    for (int i = 0; i < 100; ++i) {
+      broken_off.step();
+      world.run(milliseconds(10), {});
+    }
+  }
+  ASSERT_EQ(world.object(kLease)["spec"].value("holderIdentity", ""), "drained");
+  const Duration right_to_write = ControllerConfig().leader_election.renew_deadline;
+  EXPECT_GE(time_to_first_write(world, *client, *client, *client).value_or(Duration(0)),
+            right_to_write);
+}
+
 TEST(DrainLoopTest, NamesTheCureWhereTheLeaseHasNoNamespace) {
   World world(7);
   SeededRandom random(9);

@@ -13,5 +13,13 @@ TEST(UnaryLane, LeasesAndAnswersHaveTheirOwn) {
   EXPECT_EQ(unary_lane("/apis/loglink.io/v1alpha1/nodelinksets/node-1"), UnaryLane::kOther);
 }
 
+TEST(UnaryLane, GoByThePlaceInThePathBecauseNamesAreTenants) {
+  EXPECT_EQ(unary_lane("/api/v1/namespaces/leases/pods/p/status?fieldManager=x"),
+            UnaryLane::kAnswer);
+  EXPECT_EQ(unary_lane("/api/v1/nodes/events-1"), UnaryLane::kOther);
+  EXPECT_EQ(unary_lane("/apis/loglink.io/v1alpha1/nodelinksets/events-1"), UnaryLane::kOther);
+  EXPECT_EQ(unary_lane("/apis/events.k8s.io/v1/namespaces/leases/events"), UnaryLane::kAnswer);
+}
+
 }  // namespace
 }  // namespace loglink

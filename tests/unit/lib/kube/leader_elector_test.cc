@@ -447,6 +447,41 @@ TEST_F(LeaderElectorTest, SwitchedOffItLeadsAndAsksNothing) {
 
 // Electors whose clocks are set apart and run at different rates, whose requests take time, fail
 // before they arrive, or arrive while their answer is lost, that pause, stop and start again.
+// The API server's storage was restored from a backup.
+TEST_F(LeaderElectorTest, NoticesThatTheLeaseWentBack) {
+  live(seconds(10));
+  const Lease backup = *server_.lease_;
+  EXPECT_FALSE(elector_->take_went_back());
+  live(seconds(10));
+  server_.put("me", 15);  // another version, so that the next renewal meets a conflict
+  server_.lease_->renewed = backup.renewed;
+  live(seconds(5));
+  EXPECT_TRUE(elector_->take_went_back());
+  EXPECT_FALSE(elector_->take_went_back()) << "once";
+  live(seconds(60));
+  EXPECT_FALSE(elector_->take_went_back());
+}
+
+TEST_F(LeaderElectorTest, ACandidateNoticesItToo) {
+  server_.put("other", 15);
+  server_.lease_->transitions = 7;
+  live(seconds(3));
+  server_.put("other", 15);
+  live(seconds(3));
+  EXPECT_FALSE(elector_->take_went_back()) << "a renewal";
+  server_.put("another", 15);
+  server_.lease_->transitions = 8;
+  live(seconds(3));
+  EXPECT_FALSE(elector_->take_went_back()) << "another holder";
+  server_.put("other", 15);
+  server_.lease_->transitions = 7;
+  live(seconds(3));
+  EXPECT_TRUE(elector_->take_went_back()) << "fewer transitions";
+  server_.remove();
+  live(seconds(3));
+  EXPECT_TRUE(elector_->take_went_back()) << "a backup from before there was a lease";
+}
+
 class ElectionWorld {
  public:
   explicit ElectionWorld(std::uint64_t seed) : random_(seed) {

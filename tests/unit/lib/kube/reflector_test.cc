@@ -70,6 +70,29 @@ class ReflectorTest : public testing::Test {
   Reflector::Action action_{Reflector::Wait{}};
 };
 
+// Whose server's storage was restored meanwhile: a watch from its future would hide what happens
+// until it has come as far again.
+TEST_F(ReflectorTest, ASmallSetIsListedAgainAfterEachFailure) {
+  ReflectorOptions options;
+  options.list_after_failure = true;
+  for (const Kind kind : {Kind::kRefused, Kind::kTruncated, Kind::kIdleTimeout}) {
+    begin(options);
+    reflector_->good_answer(now_);
+    ASSERT_TRUE(reflector_->event_seen(true, true, "100"));
+    fail(kind);
+    wait_over();
+    expect_stream(StreamKind::kWatchList);
+    EXPECT_FALSE(has("resourceVersion=100"));
+  }
+  begin(options);
+  reflector_->good_answer(now_);
+  ASSERT_TRUE(reflector_->event_seen(true, true, "100"));
+  now_ = now_ + minutes(5);
+  action_ = reflector_->watch_ended_cleanly(now_);
+  expect_stream(StreamKind::kWatch);
+  EXPECT_TRUE(has("resourceVersion=100")) << "a good end is none";
+}
+
 TEST_F(ReflectorTest, AsksForAWatchListFirst) {
   begin();
   expect_stream(StreamKind::kWatchList);

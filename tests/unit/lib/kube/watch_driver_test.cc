@@ -301,6 +301,31 @@ TEST_F(WatchDriverTest, APageWithoutAVersionIsNoPage) {
   EXPECT_NE(driver_->trouble()->error.message.find("resourceVersion"), std::string::npos);
 }
 
+TEST_F(WatchDriverTest, ListsAgainWhenItIsToldTo) {
+  synced();
+  driver_->list_again(clock_.now());
+  EXPECT_EQ(transport_.cancelled, 1);
+  EXPECT_EQ(take_log(), (Log{"begin"}));
+  EXPECT_NE(transport_.requests.back().target.find("sendInitialEvents=true"), std::string::npos);
+  EXPECT_EQ(transport_.requests.back().target.find("&resourceVersion="), std::string::npos)
+      << "the server may not have come to what we know";
+  transport_.head();
+  transport_.data("b\nend\n");
+  EXPECT_EQ(take_log(), (Log{"line b", "line end", "complete 7"}));
+}
+
+TEST_F(WatchDriverTest, ListsAgainAfterTheWaitThatItIsIn) {
+  synced();
+  KubeError refused;
+  refused.kind = Kind::kRefused;
+  transport_.end(refused);
+  const MonotonicTime until = driver_->next_wakeup();
+  driver_->list_again(clock_.now());
+  EXPECT_EQ(driver_->next_wakeup(), until);
+  wait();
+  EXPECT_NE(transport_.requests.back().target.find("sendInitialEvents=true"), std::string::npos);
+}
+
 TEST_F(WatchDriverTest, StoppedItCancelsAndAsksNothingMore) {
   synced();
   driver_->stop();
