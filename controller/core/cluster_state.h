@@ -51,9 +51,9 @@ struct NodeState {
   std::map<std::string, std::set<ObjectKey>> bearers;
   std::set<ObjectKey> unsettled;  // static pods that lost or got a neighbour with their id
 
-  std::optional<NodeLinkSet> object;
-  UidIndex source_index;  // of object->spec.sources
-  UidIndex entry_index;   // of object->status.pods
+  std::optional<NodeLinkSet> object;  // changed as a whole, with both indices
+  UidIndex source_index;              // of object->spec.sources
+  UidIndex entry_index;               // of object->status.pods
   // An event that is older than the answer to our own last write; it counts again when that answer
   // proves wrong (a conflict) or has not been confirmed in time.
   std::optional<NodeLinkSet> held_back;

@@ -301,6 +301,62 @@ TEST_F(Chaos, ConnectionsThatFallSilentForEver) {
   expect_converged(kIdleWatch + kConvergence);
 }
 
+// Its versions begin again where the backup was, and pass what the programs know soon after: a
+// watch that went on from there would hide what happened before that.
+TEST_F(Chaos, StorageThatIsRestored) {
+  for (Candidate& candidate : candidates) start(candidate);
+  std::string agent_user;
+  world.start_agent(control_plane().next_kubeconfig(agent_user));
+  const auto create = [&](const std::string& name) {
+    const std::string uid =
+        world.create_pod(world.unique(name), world.node(), {{"loglink/watch-dir", "/var/log/app"}},
+                         Json::array({{{"name", "logs"}, {"emptyDir", Json::object()}}}),
+                         Json::array({{{"name", "logs"}, {"mountPath", "/var/log/app"}}}));
+    write_file(world.empty_dir(uid, "logs") / "app.log", "line\n");
+  };
+  const auto is_linked = [&](const std::string& name) {
+    return world.annotation(world.unique(name), "loglink/status") == "Linked";
+  };
+  const auto touch = [&](const std::string& name) {
+    const Json patch = {
+        {"metadata", {{"annotations", {{"touched", std::to_string(std::rand())}}}}}};
+    const UnaryResult touched =
+        world.api().send(Method::kPatch, "/api/v1/namespaces/default/pods/" + world.unique(name),
+                         "application/merge-patch+json", patch.dump());
+    if (!touched) return 0;
+    return std::stoi(Json::parse(touched->body)["metadata"]["resourceVersion"].get<std::string>());
+  };
+  create("before");
+  ASSERT_TRUE(soon([&] { return is_linked("before"); }, seconds(30)));
+  let_pass(seconds(3));
+  control_plane().back_up();
+  create("lost");
+  ASSERT_TRUE(soon([&] { return is_linked("lost"); }, kConvergence));
+  int newest = 0;
+  for (int i = 0; i < 50; ++i) newest = touch("before");
+  let_pass(seconds(3));  // the Lease is renewed
+
+  control_plane().restore();
+  const auto restored = steady_clock::now();
+  create("after");
+  ASSERT_TRUE(soon([&] { return touch("before") > newest; }, seconds(60)));
+  EXPECT_TRUE(soon([&] { return is_linked("after"); }, kConvergence))
+      << world.annotation(world.unique("after"), "loglink/message");
+  const std::chrono::duration<double> taken = steady_clock::now() - restored;
+  std::printf("  a pod made after it linked %.1f s later (bound %d s)\n", taken.count(),
+              static_cast<int>(kConvergence.count()));
+  EXPECT_LE(taken, kConvergence);
+  const auto names = [&](const std::string& name) {
+    const std::optional<Json> set = world.node_link_set();
+    return set && set->dump().find(world.unique(name)) != std::string::npos;
+  };
+  EXPECT_TRUE(names("before"));
+  EXPECT_FALSE(names("lost"));
+  for (const Candidate& candidate : candidates) {
+    EXPECT_GE(ended_as(candidate, "Restored", "pods"), 1) << candidate.user;
+  }
+}
+
 TEST_F(Chaos, LeadersThatAreKilled) {
   begin();
   const auto end = steady_clock::now() + seconds_of("LOGLINK_CHAOS_KILLS_SECONDS", 60);

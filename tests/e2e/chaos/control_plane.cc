@@ -74,7 +74,8 @@ Json flow_schema(const char* name, const char* level, const char* group, const c
 
 ControlPlane::ControlPlane(std::filesystem::path directory)
     : directory_(std::move(directory)),
-      argv_(command_line_of(line_of(directory_ / "apiserver.pid"))) {
+      argv_(command_line_of(line_of(directory_ / "apiserver.pid"))),
+      etcd_argv_(command_line_of(line_of(directory_ / "etcd.pid"))) {
   const std::string etcd = line_of(directory_ / "etcd.url");
   write_file(directory_ / "etcd.kubeconfig", kubeconfig_text("server: \"" + etcd + "\"", "none"));
 }
@@ -149,6 +150,40 @@ void ControlPlane::forget_history() {
   ask("put", write);
   const Json revision = ask("put", write).at("header").at("revision");
   ask("compaction", {{"revision", revision}, {"physical", true}});
+}
+
+void ControlPlane::stop_etcd() {
+  const int pid = std::stoi(line_of(directory_ / "etcd.pid"));
+  ::kill(pid, SIGTERM);
+  if (etcd_) {
+    ASSERT_TRUE(etcd_->wait(std::chrono::seconds(90)).has_value());
+    return;
+  }
+  ASSERT_TRUE(eventually([&] { return !is_running(pid); }));
+}
+
+void ControlPlane::start_etcd() {
+  etcd_ = std::make_unique<Program>(etcd_argv_,
+                                    directory_ / ("etcd-" + std::to_string(++starts_) + ".log"));
+  write_file(directory_ / "etcd.pid", std::to_string(etcd_->pid()) + "\n");
+}
+
+void ControlPlane::back_up() {
+  stop_api_server(SIGKILL);
+  stop_etcd();
+  std::filesystem::copy(directory_ / "etcd", directory_ / "backup",
+                        std::filesystem::copy_options::recursive);
+  start_etcd();
+  start_api_server();
+}
+
+void ControlPlane::restore() {
+  stop_api_server(SIGKILL);
+  stop_etcd();
+  std::filesystem::remove_all(directory_ / "etcd");
+  std::filesystem::rename(directory_ / "backup", directory_ / "etcd");
+  start_etcd();
+  start_api_server();
 }
 
 void ControlPlane::limit_programs(bool spare_leases) {

@@ -32,6 +32,10 @@ class ControlPlane {
   // told, and nothing older. Whoever resumes is answered 410, "too old resource version".
   void forget_history();
 
+  // Stops both servers, keeps a copy of what etcd has, or puts it back, and starts them again.
+  void back_up();
+  void restore();
+
   // The programs get one request at a time, and somebody of theirs takes that turn again and again
   // with requests that never come to their end: almost all others are answered 429; those for
   // leases only if they are not spared.
@@ -39,12 +43,16 @@ class ControlPlane {
   void stop_limiting_programs();
 
  private:
+  void stop_etcd();
+  void start_etcd();
   std::string next_token(std::string* user = nullptr);
 
   std::filesystem::path directory_;
   std::vector<std::string> argv_;
   std::unique_ptr<Program> api_server_;  // once we have started it
-  std::unique_ptr<Program> crowd_;       // while the programs are limited
+  std::vector<std::string> etcd_argv_;
+  std::unique_ptr<Program> etcd_;   // once we have started it
+  std::unique_ptr<Program> crowd_;  // while the programs are limited
   int starts_ = 0;
   int users_ = 0;
 };
