@@ -127,38 +127,44 @@ another program takes away from us.
 {{- end -}}
 {{- end -}}
 
-{{- /* Milliseconds of a duration, as 120s or 1h30m, rounded up. */ -}}
-{{- define "loglink.milliseconds" -}}
-{{- $units := dict "ms" 1.0 "s" 1000.0 "m" 60000.0 "h" 3600000.0 -}}
+{{- /*
+Nanoseconds of a duration, as 120s or 1h30m, to the last one as the programs count them: what a bound is compared with
+must not be rounded. Of each unit: its nanoseconds, how many decimal places count, and what the last of them is.
+*/ -}}
+{{- define "loglink.nanoseconds" -}}
+{{- $units := dict "ms" (list 1e6 6 1.0) "s" (list 1e9 9 1.0) "m" (list 6e10 9 60.0) "h" (list 3.6e12 9 3600.0) -}}
 {{- $total := 0.0 -}}
 {{- range regexFindAll "[0-9]+(\\.[0-9]+)?(ms|s|m|h)" . -1 -}}
-  {{- $total = addf $total (mulf (regexFind "^[0-9.]+" . | float64) (get $units (regexFind "[a-z]+$" .))) -}}
+  {{- $unit := get $units (regexFind "[a-z]+$" .) -}}
+  {{- $places := regexFind "\\.[0-9]+" . | trimPrefix "." | printf "%s000000000" | trunc (index $unit 1) -}}
+  {{- $total = addf $total (mulf (regexFind "^[0-9]+" . | float64) (index $unit 0)) (mulf ($places | float64) (index $unit 2)) -}}
 {{- end -}}
-{{- ceil $total | int64 -}}
+{{- minf $total 9e18 | int64 -}}
 {{- end -}}
 
-{{- /* What would end the programs at their start. */ -}}
+{{- /* What would end the programs at their start; and how long drain may take. */ -}}
 {{- define "loglink.checkDurations" -}}
 {{- $bounds := list
   (list "config.linger" .Values.config.linger "0s" "720h")
   (list "controller.policyLinger" .Values.controller.policyLinger "0s" "720h")
   (list "agent.missingTargetGrace" .Values.agent.missingTargetGrace "0s" "720h")
   (list "agent.rescanInterval" .Values.agent.rescanInterval "100ms" "1h")
+  (list "drain.timeout" .Values.drain.timeout "1s" "24h")
   (list "controller.leaderElection.leaseDuration" .Values.controller.leaderElection.leaseDuration "1s" "1h")
   (list "controller.leaderElection.retryPeriod" .Values.controller.leaderElection.retryPeriod "100ms" "1h") -}}
 {{- range $bounds -}}
-  {{- $value := include "loglink.milliseconds" (index . 1) | int64 -}}
-  {{- $least := include "loglink.milliseconds" (index . 2) | int64 -}}
-  {{- $most := include "loglink.milliseconds" (index . 3) | int64 -}}
+  {{- $value := include "loglink.nanoseconds" (index . 1) | int64 -}}
+  {{- $least := include "loglink.nanoseconds" (index . 2) | int64 -}}
+  {{- $most := include "loglink.nanoseconds" (index . 3) | int64 -}}
   {{- if or (lt $value $least) (gt $value $most) -}}
     {{- fail (printf "%s: %s is out of range; use %s to %s" (index . 0) (index . 1) (index . 2) (index . 3)) -}}
   {{- end -}}
 {{- end -}}
 {{- $lease := .Values.controller.leaderElection -}}
-{{- $duration := include "loglink.milliseconds" $lease.leaseDuration | int64 -}}
-{{- $deadline := include "loglink.milliseconds" $lease.renewDeadline | int64 -}}
-{{- $retry := include "loglink.milliseconds" $lease.retryPeriod | int64 -}}
-{{- if mod $duration 1000 -}}
+{{- $duration := include "loglink.nanoseconds" $lease.leaseDuration | int64 -}}
+{{- $deadline := include "loglink.nanoseconds" $lease.renewDeadline | int64 -}}
+{{- $retry := include "loglink.nanoseconds" $lease.retryPeriod | int64 -}}
+{{- if mod $duration 1000000000 -}}
   {{- fail (printf "controller.leaderElection.leaseDuration: %s is not in whole seconds, as the Lease has it" $lease.leaseDuration) -}}
 {{- end -}}
 {{- if ge $deadline $duration -}}
