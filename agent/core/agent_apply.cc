@@ -156,6 +156,8 @@ void Agent::applied(const Operation& operation, const Now& now) {
         apply_retry_at_ = std::min(apply_retry_at_, now.monotonic + kFirstApplyRetry);
       }
       links_.erase(operation.name);
+      // The next link of that name has a grace of its own, also when no plan comes before it.
+      clocks_.missing_since.erase(operation.name);
       uncount_before(operation.name);
       fields.emplace_back("target", operation.old_target);
       note(LogNote::Level::kInfo, "link removed", std::move(fields));

@@ -34,7 +34,8 @@ std::string base_of(const std::string& path) { return path.substr(path.rfind('/'
 void NodeChecker::observe(const std::optional<NodeLinkSet>& desired) {
   if (!desired) return;
   const bool same_object = desired_ && desired_->uid == desired->uid;
-  if (same_object && desired->generation < desired_->generation) return observe_stored(*desired);
+  goes_by_older_ = same_object && desired->generation < desired_->generation;
+  if (goes_by_older_) return observe_stored(*desired);
   if (same_object && desired_->generation == desired->generation &&
       desired_->spec == desired->spec) {
     return note_seen(desired->spec);
@@ -280,7 +281,8 @@ void NodeChecker::check_limits(const std::string& name, const std::string& targe
   const std::size_t most =
       static_cast<std::size_t>(config_.limits.links_per_node) + 10 * (sources + left_behind.size());
   if (own_links() > most) complain("S6 too many links on the node", name, target);
-  if (!desired_) return;
+  // A set that an earlier process had not stored may have given more of them to a source.
+  if (!desired_ || goes_by_older_) return;
   for (const Source& source : desired_->spec.sources) {
     if (source.root != kPodsRoot || !covers(source, name, target)) continue;
     int links = 0;

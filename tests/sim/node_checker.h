@@ -109,6 +109,7 @@ class NodeChecker {
   std::function<void(std::string)> complain_;
 
   std::optional<NodeLinkSet> desired_;
+  bool goes_by_older_ = false;                       // after a restart, than desired_
   std::map<Source, MonotonicTime> last_live_;        // observed sources without their times
   std::map<Source, MonotonicTime> withdrawn_since_;  // of the present set
   // What an agent that has started goes by until it has seen the present set.

@@ -309,6 +309,23 @@ TEST_F(AgentRules, ALinkWithoutItsTargetIsKeptForAnHour) {
   EXPECT_EQ(world.agent().counters().links_removed.at(OperationReason::kTargetGone), 1U);
 }
 
+// Found by seed 11037: the clock of the former link was still running.
+TEST_F(AgentRules, ANameThatWasFreedAndIsLinkedAgainHasAGraceOfItsOwn) {
+  write("a.log");
+  desire_web();
+  remove("a.log");
+  world.pass(61min);
+  ASSERT_THAT(world.link_names(), IsEmpty());
+  write("a.log");
+  world.pass(1s);
+  ASSERT_THAT(world.link_names(), SizeIs(1));
+  remove("a.log");
+  world.pass(59min);
+  EXPECT_THAT(world.link_names(), SizeIs(1));
+  world.pass(2min);
+  EXPECT_THAT(world.link_names(), IsEmpty());
+}
+
 TEST_F(AgentRules, AFileSystemWithoutBirthTimesRepeatsRatherThanLoses) {
   world.files.set_birth_times(kPods, false);
   write("a.log");
