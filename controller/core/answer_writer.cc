@@ -18,6 +18,7 @@ constexpr int kMaxEventsUnderWay = 2;
 constexpr std::size_t kMaxQueuedEvents = 10000;
 constexpr int kNodesPerStep = 64;
 constexpr int kPodsPerStep = 1000;
+constexpr Duration kLookWait = std::chrono::milliseconds(50);
 // How long the server's "done" stands for what the watch does not show yet.
 constexpr Duration kToldTrust = std::chrono::seconds(10);
 constexpr Duration kCountInterval = std::chrono::seconds(60);
@@ -144,7 +145,10 @@ void AnswerWriter::compare(const ObjectKey& key, Now now) {
   if (pod == nullptr) return;
   const NodeState* node = state_.find_node(pod->pod.node_name);
   if (node == nullptr || (!pod->pod.node_name.empty() && !node->looked_at)) return;
-  if (node->look_waits) return mark(key, node->next_look);
+  // The look may have to wait for more than its time: for writes that hang.
+  if (node->look_waits) {
+    return mark(key, std::max(node->next_look, now.monotonic + kLookWait));
+  }
   compare_pod(*node, *pod, now);
 }
 

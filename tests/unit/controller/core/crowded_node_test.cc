@@ -106,5 +106,23 @@ TEST_F(CrowdedNodeTest, TellsAPodNothingThatTheNextLookTakesBack) {
   EXPECT_THAT(told, ElementsAre("Invalid"));
 }
 
+// Its look cannot come while as many writes as may be are under way, on a server that hangs.
+TEST_F(CrowdedNodeTest, LetsTheLoopRestWhileItsLookWaitsForWritesThatHang) {
+  cluster_.put_pod(simple_pod());
+  cluster_.settle();  // a look
+  Controller& controller = cluster_.controller();
+  controller.pod_upserted(pod_of_crowd(kCrowd - 1).watch("/nowhere"), cluster_.now);
+  controller.step(cluster_.now);  // the next one waits
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = "other-" + std::to_string(i);
+    controller.pod_upserted(simple_pod().named("prod", name).uid(name).on_node("node-of-" + name),
+                            cluster_.now);
+  }
+  EXPECT_THAT(controller.step(cluster_.now), Not(IsEmpty()));  // and nobody answers
+  cluster_.now.monotonic = cluster_.now.monotonic + milliseconds(200);
+  controller.step(cluster_.now);
+  EXPECT_GT(controller.next_wakeup(cluster_.now.monotonic), cluster_.now.monotonic);
+}
+
 }  // namespace
 }  // namespace loglink
