@@ -176,9 +176,15 @@ Answer AnswerWriter::present_answer(const NodeState& node, const ResolvedPod& po
     input.node_object = &object;
     const std::vector<Source> stored = live_sources(object.spec);
     const bool published = node.outdated() || stored == node.desired_of(pod);
-    if (published) {
-      input.sources_since_generation = std::max<std::int64_t>(1, state.sources_since_generation);
+    // From here on it is known of these sources too, whatever comes to the object later.
+    if (published && !stored.empty() && state.sources_since_generation == 0 &&
+        object.status.observed_generation >= object.generation) {
+      state.sources_since_generation = object.generation;
     }
+    if (published) input.sources_since_generation = state.sources_since_generation;
+    input.write_pending = !published;
+    input.entries_dropped =
+        std::cmp_greater(node.object->status.pod_count, node.object->status.pods.size());
     const bool waits = published && !stored.empty() && !pod.pod.finished() &&
                        (object.status.observed_generation < input.sources_since_generation ||
                         object.status.pods.empty());

@@ -105,14 +105,36 @@ std::vector<Trouble> controller_troubles(const AnswerInput& input) {
   return troubles;
 }
 
-// The agent knows the pod's sources, and has no entry of the pod.
-bool is_answered_for_others(const AnswerInput& input) {
-  return input.node_object != nullptr && input.sources_since_generation > 0 &&
-         input.node_object->status.observed_generation >= input.sources_since_generation;
+// The agent has seen the pod's present sources, and yet it has no entry of the pod. Where nobody
+// knows since when they are there, only the object's present generation is sure to have them.
+bool is_answered_for_others(const AnswerInput& input, const Standing& standing) {
+  if (!standing.in_spec || input.write_pending || !is_published(input)) return false;
+  const std::int64_t since = input.sources_since_generation > 0 ? input.sources_since_generation
+                                                                : input.node_object->generation;
+  return input.node_object->status.observed_generation >= since;
+}
+
+// That it lasts is a trouble by itself: the agent may have ended meanwhile.
+Trouble no_entry(const AnswerInput& input) {
+  const std::string agent = "the agent on node " + input.pod->pod.node_name;
+  const Rank rank = input.agent_silent ? Rank::kMissing : Rank::kNote;
+  if (input.entries_dropped) {
+    return {rank, std::nullopt, "",
+            agent +
+                " has no room in its answer for all pods of the node, so that this one's files may "
+                "be linked and not counted; spread the pods over more nodes"};
+  }
+  std::string text = agent +
+                     " has not read the pod's directories yet: those of a namespace with many "
+                     "files wait for each other";
+  if (input.agent_silent) {
+    text += "; if it stays so, ask the administrator whether loglink-agent runs there";
+  }
+  return {rank, std::nullopt, "", std::move(text)};
 }
 
 // Why the agent has not answered. Waiting is no trouble by itself; an agent that is silent is.
-Trouble waiting(const AnswerInput& input) {
+Trouble waiting(const AnswerInput& input, const Standing& standing) {
   const PodView& pod = input.pod->pod;
   if (!is_scheduled(pod)) return {Rank::kNote, std::nullopt, "", "the pod waits for a node"};
   if (input.crd_outdated) {
@@ -127,13 +149,7 @@ Trouble waiting(const AnswerInput& input) {
             "the controller cannot write the list of node " + pod.node_name + " (" +
                 std::string(to_string(*input.unwritable_because)) + "); ask the administrator"};
   }
-  if (is_answered_for_others(input)) {
-    return {
-        Rank::kNote, std::nullopt, "",
-        "the agent on node " + pod.node_name +
-            " has not read the pod's directories yet: those of a namespace with many files wait "
-            "for each other"};
-  }
+  if (is_answered_for_others(input, standing)) return no_entry(input);
   if (input.agent_silent) {
     return {Rank::kMissing, std::nullopt, "",
             "no agent answers on node " + pod.node_name +
@@ -216,7 +232,7 @@ Answer answer(const AnswerInput& input) {
   std::size_t others = 0;
   if (standing.accepted > 0 && !standing.observed) {
     pending = true;
-    Trouble wait = waiting(input);
+    Trouble wait = waiting(input, standing);
     // Beside a trouble there is no need to say that all is on its way.
     if (troubles.empty() || wait.rank != Rank::kNote) troubles.push_back(std::move(wait));
   } else if (standing.accepted > 0) {

@@ -25,8 +25,10 @@ struct AnswerInput {
   std::vector<LeftOut> left_out;             // of this pod
   const NodeLinkSet* node_object = nullptr;  // nullptr: not there (yet)
   // The first generation whose spec has this pod's present sources; an agent that has observed
-  // less has not answered this pod. 0: not published yet.
+  // less has not answered this pod. 0: not published yet, or unknown (a new leader).
   std::int64_t sources_since_generation = 0;
+  bool write_pending = false;    // what the object is to have of the pod is not in it yet
+  bool entries_dropped = false;  // the agent's answer has no room for all of the node's pods
   std::optional<StatusWord> previous_word;  // what stands on the pod now
   std::string previous_message;
   bool agent_silent = false;  // no answer for 60 s

@@ -99,6 +99,7 @@ std::vector<Source> live_sources(const NodeLinkSetSpec& of_pod) {
 NodeLinkSet NodeState::object_of(const ResolvedPod& pod) const {
   NodeLinkSet part;
   part.name = object->name;
+  part.generation = object->generation;
   part.spec = spec_of(*object, source_index, pod.pod);
   part.status.observed_generation = object->status.observed_generation;
   part.status.conditions = object->status.conditions;

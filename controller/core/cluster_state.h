@@ -127,8 +127,8 @@ struct PodState {
   TokenBucket changes{kPodChangesPerSecond, kPodChangeBurst};
   std::optional<MonotonicTime> count_written;
 
-  // The first generation that has this pod's present sources; 0 when we did not see it being
-  // written (a new leader), which takes the agent's entry as it is.
+  // The first generation that is known to have this pod's present sources; 0 when we did not see it
+  // being written (a new leader), which takes the agent's entry as it is.
   std::int64_t sources_since_generation = 0;
   std::optional<MonotonicTime> waiting_since;  // for the agent's answer
   std::optional<MonotonicTime> silent_since;   // it has no answer yet, and would be Pending

@@ -149,6 +149,60 @@ TEST_F(AnswerWriterTest, SaysAfterAMinuteThatNoAgentAnswers) {
   EXPECT_EQ(cluster_.answers(kWeb0), (PodAnswers{"Linked", "1", std::nullopt}));
 }
 
+// It knew nothing of the generation that brought the pod, and took an answer to a former one for
+// this pod's.
+TEST_F(AnswerWriterTest, ADeadAgentIsNamedAlsoAfterARestartOfTheController) {
+  const ObjectKey web1{"prod", "web-1"};
+  publish_web0();
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.advance(seconds(30));
+  EXPECT_EQ(cluster_.answers(web1).message, "waiting for the agent on node node-a");
+  cluster_.restart_controller();
+  cluster_.advance(seconds(30));
+  EXPECT_EQ(cluster_.answers(web1).message, "waiting for the agent on node node-a");
+  cluster_.advance(minutes(1));
+  EXPECT_THAT(cluster_.answers(web1).message.value_or(""), HasSubstr("no agent answers"));
+}
+
+// What it has observed once it has observed: not until then is it late again.
+TEST_F(AnswerWriterTest, ANewLeaderTellsAPodThatWaitsToBeReadNothingOfAnAgentThatIsAway) {
+  publish_web0();
+  cluster_.restart_controller();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.status.pods.clear(); });
+  cluster_.advance(minutes(2));
+  EXPECT_THAT(cluster_.answers(kWeb0).message.value_or(""), HasSubstr("has not read"));
+  cluster_.effects.clear();
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.advance(seconds(20));
+  for (const PatchPod& patch : cluster_.effects_of_kind<PatchPod>()) {
+    EXPECT_NE(patch.pod, kWeb0) << patch.answers.message.value_or("");
+  }
+}
+
+TEST_F(AnswerWriterTest, APodThatCannotBePublishedYetIsNotSaidToWaitForItsTurn) {
+  publish_web0();
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PutSpec>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kServerError)};
+  };
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.advance(seconds(30));
+  // The node rests now, and is not looked at for this one.
+  cluster_.put_pod(simple_pod().named("prod", "web-2").uid("uid-2"));
+  cluster_.advance(seconds(2));
+  EXPECT_EQ(cluster_.answers({"prod", "web-2"}).message, "waiting for the agent on node node-a");
+}
+
+TEST_F(AnswerWriterTest, SaysWhereTheAgentsAnswerHasNoRoomForThePod) {
+  publish_web0();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) {
+    object.status.pod_count = 1;
+    object.status.pods.clear();
+  });
+  cluster_.advance(minutes(2));
+  EXPECT_THAT(cluster_.answers(kWeb0).message.value_or(""), HasSubstr("has no room in its answer"));
+}
+
 TEST_F(AnswerWriterTest, AnUnboundPodGetsItsRefusalsAlready) {
   start();
   cluster_.put_pod(broken_pod().on_node(""));

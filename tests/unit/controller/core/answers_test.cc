@@ -77,6 +77,18 @@ class World {
     input_.sources_since_generation = generation;
     return *this;
   }
+  World& observed(std::int64_t generation) {
+    object_.status.observed_generation = generation;
+    return *this;
+  }
+  World& write_pending() {
+    input_.write_pending = true;
+    return *this;
+  }
+  World& entries_dropped() {
+    input_.entries_dropped = true;
+    return *this;
+  }
   World& not_ready(const std::string& reason) {
     object_.status.conditions = {{"Ready", "False", reason, "", 1, {}}};
     return *this;
@@ -588,6 +600,49 @@ TEST(AnswerMessage, SaysThatTheDirectoriesAreNotReadYet) {
   const Answer answer = World(simple_pod()).agent_says(0).forgotten().silent().answer();
   EXPECT_EQ(answer.word, StatusWord::kPending);
   EXPECT_THAT(answer.message, HasSubstr("has not read the pod's directories yet"));
+}
+
+// A new leader does not know since when they are there; only the present generation is sure to
+// have them.
+TEST(AnswerMessage, ANewLeaderNamesAnAgentThatHasNotSeenThePresentGeneration) {
+  World world = World(simple_pod()).sources_since(0).observed(1);
+  world.object().generation = 2;
+  EXPECT_EQ(world.message(), "waiting for the agent on node node-a");
+  EXPECT_THAT(world.silent().message(), StartsWith("no agent answers on node node-a"));
+  EXPECT_THAT(world.observed(2).message(), HasSubstr("has not read the pod's directories yet"));
+}
+
+TEST(AnswerMessage, WhatIsNotPublishedIsNotWhatTheAgentHasNotRead) {
+  const auto unread = [] { return World(simple_pod()).agent_says(0).forgotten(); };
+  EXPECT_THAT(unread().message(), HasSubstr("has not read"));
+  const std::string waiting = "waiting for the agent on node node-a";
+  EXPECT_EQ(unread().write_pending().message(), waiting);
+  World other = unread();
+  other.object().spec.sources[0].path += "/elsewhere";  // what the pod asked for before
+  EXPECT_EQ(other.message(), waiting);
+  other.object().spec.sources.clear();
+  EXPECT_EQ(other.message(), waiting);
+}
+
+// The pod's other troubles hid it.
+TEST(AnswerMessage, AnAgentThatGivesNoAnswerIsCountedBesideOtherTroubles) {
+  EXPECT_THAT(World(one_refused()).message(), Not(EndsWith("more)")));
+  EXPECT_THAT(World(one_refused()).silent().message(), EndsWith(" (and 1 more)"));
+  EXPECT_THAT(World(one_refused()).agent_says(0).forgotten().message(), Not(EndsWith("more)")));
+  EXPECT_THAT(World(one_refused()).agent_says(0).forgotten().silent().message(),
+              EndsWith(" (and 1 more)"));
+  EXPECT_THAT(World(simple_pod()).agent_says(0).forgotten().silent().message(),
+              EndsWith("ask the administrator whether loglink-agent runs there"));
+}
+
+TEST(AnswerMessage, SaysWhereTheAgentsAnswerHasNoRoomForThePod) {
+  const World world = World(simple_pod()).agent_says(0).forgotten().entries_dropped();
+  EXPECT_EQ(world.word(), StatusWord::kPending);
+  EXPECT_EQ(world.message(),
+            "the agent on node node-a has no room in its answer for all pods of the node, so that "
+            "this one's files may be linked and not counted; spread the pods over more nodes");
+  // Who is in it is not concerned.
+  EXPECT_EQ(World(simple_pod()).agent_says(1).entries_dropped().message(), "");
 }
 
 TEST(AnswerMessage, ThatThePatternsLeaveNoFileComesBeforeThatNoneMatches) {
