@@ -339,14 +339,18 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   return dirty;
 }
 
-// Generations count within one object: those of an object that is gone say nothing about the next.
+// Generations count within one object: those of an object that is gone say nothing about the next,
+// nor those of one that a backup has replaced.
 void ClusterState::forget_generations(const NodeState& node) {
   for (const ResolvedPod& pod : node.pods) pods_[pod.pod.key()].sources_since_generation = 0;
 }
 
 // An agent has answered a pod when it has observed the generation that brought the pod's sources.
 void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
-  if (node.object && node.object->uid != object.uid) forget_generations(node);
+  if (node.object &&
+      (node.object->uid != object.uid || object.generation < node.object->generation)) {
+    forget_generations(node);
+  }
   const bool same_spec = node.object && node.object->spec == object.spec;
   const bool first_seen = !node.object && !node.in_flight;
   UidIndex index(object.spec.sources);

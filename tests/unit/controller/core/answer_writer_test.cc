@@ -179,6 +179,25 @@ TEST_F(AnswerWriterTest, ANewLeaderTellsAPodThatWaitsToBeReadNothingOfAnAgentTha
   }
 }
 
+// The agent answers to generations that are counted anew.
+TEST_F(AnswerWriterTest, AfterARestoreTheAgentsAnswersCountAgain) {
+  publish_web0();
+  for (const char* pattern : {"*.txt", "*.log"}) {
+    cluster_.put_pod(simple_pod().annotate("loglink/include", pattern));
+    cluster_.advance(minutes(1));
+    cluster_.agent_answers("node-a", 2);
+    cluster_.advance(minutes(1));
+  }
+  ASSERT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.generation = 1; });
+  cluster_.agent_answers("node-a", 3);
+  cluster_.sync();
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  EXPECT_EQ(cluster_.answers(kWeb0).links, "3");
+  EXPECT_EQ(cluster_.answers(kWeb0).message, std::nullopt);
+}
+
 TEST_F(AnswerWriterTest, APodThatCannotBePublishedYetIsNotSaidToWaitForItsTurn) {
   publish_web0();
   cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {

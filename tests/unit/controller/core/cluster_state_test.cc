@@ -238,6 +238,18 @@ TEST(ClusterStateTest, GenerationsOfAnObjectThatIsGoneAreForgotten) {
   EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 0) << "its deletion was seen";
 }
 
+// Pods that had changed were told for ever that no agent answers.
+TEST(ClusterStateTest, GenerationsThatABackupHasTakenBackAreForgotten) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_pod(simple_pod());
+  const std::vector<Source> sources = state.find_resolved(kWeb0)->resolution.sources;
+  state.upsert_object(object_of("node-a", 4), kNow);
+  state.upsert_object(object_of("node-a", 5, sources), kNow);
+  ASSERT_EQ(state.find_pod(kWeb0)->sources_since_generation, 5);
+  state.upsert_object(object_of("node-a", 3, sources), kNow);
+  EXPECT_EQ(state.find_pod(kWeb0)->sources_since_generation, 0);
+}
+
 TEST(ClusterStateTest, AnOlderGenerationIsHeldBackUntilTheAnswerIsDistrusted) {
   ClusterState state{ControllerConfig{}};
   state.upsert_object(object_of("node-a", 1), kNow);
