@@ -398,6 +398,19 @@ Dirty ClusterState::adopt_written(NodeLinkSet object, MonotonicTime now) {
   return {{}, {name}, {}};
 }
 
+void ClusterState::begin_term() {
+  for (auto& [name, node] : nodes_) {
+    node.refused_writes.reset();
+    node.conflict_excused = false;
+    node.node_uid.clear();
+    node.node_missing = false;
+  }
+  for (auto& [key, pod] : pods_) {
+    pod.waiting_since.reset();
+    pod.silent_since.reset();
+  }
+}
+
 void ClusterState::distrust_answer(NodeState& node) {
   node.answer_trusted_until = {};
   if (node.held_back) take_object(node, std::move(*node.held_back));

@@ -157,6 +157,9 @@ class ClusterState {
   Dirty delete_object(const std::string& name);
   // The server's answer to our own write, which may come before or after the watch's event.
   Dirty adopt_written(NodeLinkSet object, MonotonicTime now);
+  // What lasted in a former term, or was about to be used, says nothing about this one: another has
+  // led meanwhile.
+  void begin_term();
   // What we took for the newest version is not: use what the watch said.
   void distrust_answer(NodeState& node);
 

@@ -99,7 +99,10 @@ void Controller::event_written(const ObjectKey& pod, const std::string& event_na
 
 std::vector<Effect> Controller::step(Now now) {
   const bool writing = may_write(now.monotonic);
-  if (writing && !was_writing_) mark_everything(now);
+  if (writing && !was_writing_) {
+    state_.begin_term();
+    mark_everything(now);
+  }
   was_writing_ = writing;
   if (writing) {
     // Specs first: links matter more than what is said about them.

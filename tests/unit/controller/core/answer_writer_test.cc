@@ -164,6 +164,20 @@ TEST_F(AnswerWriterTest, ADeadAgentIsNamedAlsoAfterARestartOfTheController) {
   EXPECT_THAT(cluster_.answers(web1).message.value_or(""), HasSubstr("no agent answers"));
 }
 
+TEST_F(AnswerWriterTest, WhatAPodWaitedInAFormerTermDoesNotCountInThisOne) {
+  const ObjectKey web1{"prod", "web-1"};
+  publish_web0();
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.advance(seconds(10));
+  cluster_.lose_lease();
+  cluster_.advance(minutes(60));
+  cluster_.lead();
+  cluster_.advance(seconds(30));
+  EXPECT_EQ(cluster_.answers(web1).message, "waiting for the agent on node node-a");
+  cluster_.advance(minutes(1));
+  EXPECT_THAT(cluster_.answers(web1).message.value_or(""), HasSubstr("no agent answers"));
+}
+
 // What it has observed once it has observed: not until then is it late again.
 TEST_F(AnswerWriterTest, ANewLeaderTellsAPodThatWaitsToBeReadNothingOfAnAgentThatIsAway) {
   publish_web0();

@@ -190,5 +190,26 @@ TEST_F(RefusedWritesTest, ConflictsWithoutEndAreToldAfterAMinute) {
   EXPECT_EQ(unwritable(), 0U);
 }
 
+// The one of an hour ago is no beginning of this one.
+TEST_F(RefusedWritesTest, AConflictOfAFormerTermDoesNotCountInThisOne) {
+  publish_web0();
+  int conflicts = 1;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PutSpec>(effect) || conflicts-- <= 0) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kConflict)};
+  };
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.settle();
+  cluster_.lose_lease();
+  cluster_.advance(minutes(60));
+  cluster_.remarks.clear();
+  conflicts = 1;
+  cluster_.lead();
+  cluster_.settle();
+  ASSERT_EQ(conflicts, 0);
+  EXPECT_EQ(unwritable(), 0U);
+  EXPECT_THAT(cluster_.remarks, testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace loglink
