@@ -238,12 +238,16 @@ DesiredSet desired_set(const std::vector<ResolvedPod>& pods, const NodeLinkSetSp
     left_out[candidate].resize(candidates[candidate].pod->resolution.sources.size());
     left_out[candidate][index] = reason;
   };
+  // Of pods in a file, two may have one name: what both ask for is charged once.
+  std::set<IdentityView> in_spec;
   const auto place = [&](std::size_t candidate, std::size_t index) {
     const Source& source = candidates[candidate].pod->resolution.sources[index];
+    if (in_spec.contains(identity_view(source))) return;
     if (const std::optional<Reason> full = budget.take(source)) {
       leave_out(candidate, index, *full);
     } else {
       result.spec.sources.push_back(source);
+      in_spec.insert(identity_view(source));
     }
   };
   std::set<PodId> placed;
@@ -294,11 +298,6 @@ DesiredSet desired_set(const std::vector<ResolvedPod>& pods, const NodeLinkSetSp
     if (!budget.take(source)) result.spec.sources.push_back(source);
   }
   std::sort(result.spec.sources.begin(), result.spec.sources.end());
-  // Of pods in a file, which may name one twice.
-  const auto repeated = std::unique(
-      result.spec.sources.begin(), result.spec.sources.end(),
-      [](const Source& a, const Source& b) { return identity_view(a) == identity_view(b); });
-  result.spec.sources.erase(repeated, result.spec.sources.end());
 
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (left_out[i].empty()) continue;

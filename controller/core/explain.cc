@@ -18,12 +18,28 @@ std::string node_of(const PodView& pod) {
   return pod.node_name;
 }
 
+// Places of the pods that count, in their order.
+std::vector<std::size_t> last_of_each(const std::vector<PodView>& pods,
+                                      const std::set<std::size_t>& workloads) {
+  std::map<ObjectKey, std::size_t> last;
+  for (std::size_t place = 0; place < pods.size(); ++place) {
+    if (!workloads.contains(place)) last[pods[place].key()] = place;
+  }
+  std::vector<std::size_t> places;
+  for (std::size_t place = 0; place < pods.size(); ++place) {
+    if (workloads.contains(place) || last.at(pods[place].key()) == place) places.push_back(place);
+  }
+  return places;
+}
+
 // How many pods of a node have an id; a static pod is told of another one with its own.
 using Bearers = std::map<std::pair<std::string, std::string>, int>;
 
-Bearers bearers_of(const std::vector<PodView>& pods) {
+Bearers bearers_of(const std::vector<PodView>& pods, const std::vector<std::size_t>& places) {
   Bearers bearers;
-  for (const PodView& pod : pods) ++bearers[{node_of(pod), claimed_pod_id(pod)}];
+  for (const std::size_t place : places) {
+    ++bearers[{node_of(pods[place]), claimed_pod_id(pods[place])}];
+  }
   return bearers;
 }
 
@@ -238,12 +254,13 @@ std::string footnotes(const Explanation& explanation, const ControllerConfig& co
 
 }  // namespace
 
-Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config,
-                    WallTime now) {
+Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now,
+                    const std::set<std::size_t>& workloads) {
   Explanation explanation;
   std::map<std::string, std::vector<ResolvedPod>> nodes;
-  const Bearers bearers = bearers_of(pods);
-  for (std::size_t place = 0; place < pods.size(); ++place) {
+  const std::vector<std::size_t> places = last_of_each(pods, workloads);
+  const Bearers bearers = bearers_of(pods, places);
+  for (const std::size_t place : places) {
     const PodView& pod = pods[place];
     ResolvedPod resolved{pod, resolve(pod, config, shared_ids(bearers, pod))};
     if (!resolved.resolution.requested) {

@@ -34,11 +34,14 @@ struct Explanation {
   std::vector<PodNotAsking> not_asking;  // without any annotation of ours, in the same order
 };
 
-Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now);
+// Pods whose place is in `workloads` stand for those of a workload: a Pod and a Deployment may have
+// one name. Any other pod that is given twice is judged once, as the last one says: so it would be
+// after `kubectl apply`.
+Explanation explain(const std::vector<PodView>& pods, const ControllerConfig& config, WallTime now,
+                    const std::set<std::size_t>& workloads = {});
 
 // What a person reads: what is linked, where on the node, as which names; what is refused, why, and
-// the cure. Pods whose place is in `workloads` stand for those of a workload: "web-*". A Pod and a
-// Deployment may have one name. Printable ASCII and newlines only.
+// the cure. Workloads are called "web-*". Printable ASCII and newlines only.
 std::string explanation_to_text(const Explanation& explanation, const ControllerConfig& config,
                                 const std::set<std::size_t>& workloads = {});
 

@@ -88,7 +88,7 @@ Expected<std::string> explain_manifests(const std::vector<ManifestText>& manifes
     for (const std::size_t place : read.workloads) workloads.insert(pods.size() + place);
     std::move(read.pods.begin(), read.pods.end(), std::back_inserter(pods));
   }
-  const Explanation explanation = explain(pods, config, now);
+  const Explanation explanation = explain(pods, config, now, workloads);
   switch (format) {
     case ExplainFormat::kJson:
       return to_json(explanation, workloads, file);

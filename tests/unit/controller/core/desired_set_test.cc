@@ -390,10 +390,17 @@ TEST(Bounds, WithdrawnSourcesTakeOnlyWhatLivePodsLeave) {
   EXPECT_LE(spec_bytes(after.spec), limits::kSpecBytes);
 }
 
-// A file may name a pod twice (explain); a cluster cannot.
+// A file may name a pod twice, or a Deployment as a pod (explain); a cluster cannot.
 TEST(Bounds, APodThatIsGivenTwiceHasEachSourceOnce) {
   const std::vector<ResolvedPod> once = {resolved(pod_with("/v/a,/v/b"))};
   EXPECT_EQ(spec_of(once + once), spec_of(once));
+  // Also of a pod that alone takes more than half of what one may.
+  PodBuilder wide = pod_with("/v/a,/v/b,/v/c,/v/d");
+  const std::vector<ResolvedPod> large = {
+      resolved(wide.annotate("loglink/include", wide_patterns()))};
+  const DesiredSet twice = desired_set(large + large, {}, {}, {}, kNow);
+  EXPECT_THAT(twice.spec.sources, SizeIs(4));
+  EXPECT_THAT(twice.left_out, IsEmpty());
 }
 
 // --- Properties ---------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ TEST(ExplainText, APodAndAWorkloadOfOneNameAreToldApart) {
   const std::vector<PodView> pods = {
       simple_pod().named("prod", "web"), simple_pod().named("prod", "web"),
       PodBuilder().named("prod", "cron"), PodBuilder().named("prod", "cron")};
-  const std::string text = explanation_to_text(explain(pods, {}, kNow), {}, {1, 3});
+  const std::string text = explanation_to_text(explain(pods, {}, kNow, {1, 3}), {}, {1, 3});
   const std::size_t pod = text.find("pod prod/web on node");
   ASSERT_NE(pod, std::string::npos) << text;
   EXPECT_LT(pod, text.find("pod prod/web-* on node"));
@@ -183,6 +183,41 @@ TEST(Explain, TellsWhatHasNoRoom) {
   EXPECT_THAT(text, Not(HasSubstr("linked   /var/log/app/d9 ")));
 }
 
+// `explain -f pod.yaml -f pod.yaml` said PodLimitReached.
+TEST(Explain, APodThatIsGivenTwiceIsJudgedOnceAsTheLastOneSays) {
+  std::string patterns(64, 'a');
+  for (int i = 1; i < 16; ++i) patterns += "," + std::string(64, 'a');
+  const PodBuilder pod = simple_pod()
+                             .watch("/var/log/app/a,/var/log/app/b,/var/log/app/c,/var/log/app/d")
+                             .annotate("loglink/include", patterns);
+  const Explanation twice = explain({pod, pod}, {}, kNow);
+  ASSERT_THAT(twice.pods, SizeIs(1));
+  EXPECT_EQ(twice.pods[0].place, 1U);
+  EXPECT_THAT(twice.pods[0].left_out, IsEmpty());
+  ASSERT_THAT(twice.node_link_sets, SizeIs(1));
+  EXPECT_THAT(twice.node_link_sets[0].spec.sources, SizeIs(4));
+
+  const Explanation changed =
+      explain({pod, PodBuilder(pod).watch("/nowhere"), PodBuilder().named("prod", "b"),
+               simple_pod().named("prod", "c"), PodBuilder().named("prod", "c")},
+              {}, kNow);
+  ASSERT_THAT(changed.pods, SizeIs(1));
+  EXPECT_EQ(changed.pods[0].answer.word, StatusWord::kInvalid);
+  EXPECT_THAT(changed.node_link_sets, IsEmpty());
+  EXPECT_THAT(changed.not_asking, ElementsAre(PodNotAsking{2, ObjectKey{"prod", "b"}},
+                                              PodNotAsking{4, ObjectKey{"prod", "c"}}));
+  // It is no other pod with its own id.
+  const std::string hash = "0123456789abcdef0123456789abcdef";
+  ControllerConfig config;
+  config.static_pods = true;
+  const PodView mirror = simple_pod()
+                             .named("kube-system", "etcd-node-a")
+                             .annotate("kubernetes.io/config.mirror", hash)
+                             .annotate("kubernetes.io/config.hash", hash)
+                             .owned_by_node("node-a");
+  EXPECT_THAT(explain({mirror, mirror}, config, kNow).node_link_sets, SizeIs(1));
+}
+
 TEST(Explain, SeesTwoStaticPodsThatClaimOneId) {
   const std::string hash = "0123456789abcdef0123456789abcdef";
   ControllerConfig config;
@@ -222,7 +257,7 @@ TEST(Explain, PodsWithoutANodeHaveOnlyTheirOwnBounds) {
   }
   // Of one name, as a Deployment and a CronJob may be.
   pods.push_back(pods.front());
-  const Explanation explanation = explain(pods, {}, kNow);
+  const Explanation explanation = explain(pods, {}, kNow, {0, 600});
   ASSERT_THAT(explanation.node_link_sets, SizeIs(1));
   EXPECT_THAT(explanation.node_link_sets[0].spec.sources, SizeIs(601));
   for (const ExplainedPod& pod : explanation.pods) EXPECT_THAT(pod.left_out, IsEmpty());
