@@ -18,6 +18,9 @@ constexpr std::array<std::string_view, 4> kRequestKeys = {names::kWatchDir, name
 constexpr std::size_t kContainerBytes = 63;
 // A pod's annotations hold thousands of short keys; no message has room for more than these.
 constexpr std::size_t kUnknownTold = 16;
+constexpr std::string_view kCureOfPatterns =
+    "write 1 to 16 file name patterns of at most 64 letters, digits, ._@+=~- and the wildcards * "
+    "and ?, with commas between them";
 
 // Not <cctype>: its answers depend on the locale.
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -43,8 +46,22 @@ bool has_dot_component(std::string_view directory) {
                      [](const std::string& part) { return part == "." || part == ".."; });
 }
 
+bool has_line_break(std::string_view text) {
+  return text.find_first_of("\n\r\t") != std::string_view::npos;
+}
+
+// Most come with the block scalars of YAML. `separated`: what stands between the parts, or "".
+std::string cure_of_line_break(std::string_view separated, std::string_view example) {
+  return "write all on one line, without tabs" + std::string(separated) + ": in YAML as \"" +
+         std::string(example) + "\", or after |- or >- instead of | or >";
+}
+
+std::string cure_of_line_break_in_directories() {
+  return cure_of_line_break(", and commas between directories", "/a,/b");
+}
+
 // What people mean by a character that no directory here may have.
-std::string_view cure_of_character(char c) {
+std::string cure_of_character(char c) {
   switch (c) {
     case ' ':
     case ';':
@@ -62,8 +79,7 @@ std::string_view cure_of_character(char c) {
     case '\n':
     case '\r':
     case '\t':
-      return "write all on one line, without tabs, and commas between directories: in YAML as "
-             "\"/a,/b\", or after |- or >- instead of | or >";
+      return cure_of_line_break_in_directories();
     default:
       return "use letters, digits and ._@+=~- only";
   }
@@ -76,7 +92,7 @@ std::string directory_trouble(std::string_view directory) {
                                     [](char c) { return c == '/' || is_directory_character(c); });
   if (bad != directory.end()) {
     return "has the character " + quoted(std::string(1, *bad)) + ", which is not supported; " +
-           std::string(cure_of_character(*bad));
+           cure_of_character(*bad);
   }
   if (directory.front() != '/') return "is not an absolute directory; start it with /";
   if (has_dot_component(directory)) {
@@ -109,9 +125,10 @@ RequestedDirectory parse_item(std::string_view item) {
     const std::string_view container = item.substr(0, colon);
     directory.remove_prefix(colon + 1);
     if (!is_container_name(container)) {
-      return refused(item, quoted(container) +
-                               " is not a container name; write [<container>:]<absolute "
-                               "directory>");
+      return refused(item,
+                     quoted(container) + " is not a container name; " +
+                         (has_line_break(container) ? cure_of_line_break_in_directories()
+                                                    : "write [<container>:]<absolute directory>"));
     }
     result.container = std::string(container);
     result.text = result.container + ":";
@@ -155,18 +172,19 @@ void parse_watch_dirs(const std::string& value, Request& request) {
 // The patterns of loglink/include or /exclude; nullopt, with a refusal, when one is invalid.
 std::optional<std::vector<std::string>> parse_patterns(std::string_view key,
                                                        const std::string& value, Request& request) {
-  const auto refuse = [&](const std::string& what) {
-    request.refusals.push_back(
-        Refusal{"", Reason::kInvalidPattern,
-                std::string(key) + " " + what +
-                    "; write 1 to 16 file name patterns of at most 64 letters, digits, "
-                    "._@+=~- and the wildcards * and ?, with commas between them"});
+  const auto refuse = [&](const std::string& what, std::string_view cure = kCureOfPatterns) {
+    request.refusals.push_back(Refusal{"", Reason::kInvalidPattern,
+                                       std::string(key) + " " + what + "; " + std::string(cure)});
     return std::nullopt;
   };
   if (value.size() > limits::kPatternListBytes) return refuse("is too long");
   std::vector<std::string> patterns;
   for (const std::string& item : split(value, ',')) {
     patterns.emplace_back(trim_spaces(item));
+    if (has_line_break(patterns.back())) {
+      return refuse("has the pattern " + quoted(patterns.back()),
+                    cure_of_line_break(", and commas between patterns", "*.log,*.txt"));
+    }
     if (!is_valid_glob(patterns.back())) {
       return refuse("has the pattern " + quoted(patterns.back()));
     }
@@ -274,7 +292,9 @@ Request parse_request(const std::map<std::string, std::string>& annotations,
     } else {
       request.refusals.push_back(
           Refusal{"", Reason::kInvalidDepth,
-                  "loglink/max-depth is " + quoted(value) + "; write a whole number from 1 to 16"});
+                  "loglink/max-depth is " + quoted(value) + "; " +
+                      (has_line_break(value) ? cure_of_line_break("", "3")
+                                             : "write a whole number from 1 to 16")});
     }
   }
   if (unknown > kUnknownTold) {

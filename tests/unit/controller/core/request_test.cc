@@ -17,6 +17,7 @@ namespace {
 
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -179,6 +180,34 @@ TEST(Request, TellsEveryWrongPatternListAndDepth) {
   EXPECT_EQ(request.refusals[2].reason, Reason::kInvalidDepth);
   EXPECT_EQ(request.refusals[2].message,
             "loglink/max-depth is \"0\"; write a whole number from 1 to 16");
+}
+
+// A block scalar of YAML ends with one.
+TEST(Request, TellsInEachAnnotationHowToWriteALineBreakAway) {
+  const Request request = parse_request({{"loglink/watch-dir", "/a\n,app\n:/b,/a"},
+                                         {"loglink/exclude", "a\nb"},
+                                         {"loglink/include", "*.log\n"},
+                                         {"loglink/max-depth", "2\n"}},
+                                        {});
+  const std::string cure = "\", or after |- or >- instead of | or >";
+  ASSERT_EQ(request.directories.size(), 3U);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(request.directories[i].refusal);
+    EXPECT_THAT(request.directories[i].refusal->message, EndsWith("as \"/a,/b" + cure));
+  }
+  EXPECT_THAT(request.directories[1].refusal->message,
+              HasSubstr("\"app\\x0a\" is not a container name; write all on one line"));
+  EXPECT_FALSE(request.directories[2].refusal);
+  ASSERT_EQ(request.refusals.size(), 3U);
+  EXPECT_EQ(request.refusals[0].message,
+            "loglink/exclude has the pattern \"a\\x0ab\"; write all on one line, without tabs, and "
+            "commas between patterns: in YAML as \"*.log,*.txt" +
+                cure);
+  EXPECT_THAT(request.refusals[1].message,
+              AllOf(HasSubstr("loglink/include"), EndsWith("as \"*.log,*.txt" + cure)));
+  EXPECT_EQ(request.refusals[2].message,
+            "loglink/max-depth is \"2\\x0a\"; write all on one line, without tabs: in YAML as \"3" +
+                cure);
 }
 
 TEST(Request, MessagesStayShortAndPrintableWhateverTheValue) {
