@@ -368,6 +368,7 @@ void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
     }
   }
   node.object = std::move(object);
+  node.not_found = false;
   node.source_index = std::move(index);
   node.entry_index = UidIndex(node.object->status.pods);
 }
@@ -378,8 +379,13 @@ Dirty ClusterState::delete_object(const std::string& name) {
   forget_generations(*node);
   if (node->object) node->gone_uid = node->object->uid;
   node->object.reset();
+  node->not_found = false;
   node->held_back.reset();
   node->vain_write.reset();
+  // The server has said no more than that.
+  if (node->refused_writes && node->refused_writes->kind == KubeErrorKind::kNotFound) {
+    node->refused_writes.reset();
+  }
   return {{name}, {name}, {}};
 }
 

@@ -81,6 +81,7 @@ struct NodeState {
   std::string node_uid;                      // of a GET whose answer is not used yet; "" otherwise
   std::optional<NodeLinkSetSpec> in_flight;  // the spec that is being written
   std::string sent_version;                  // of the object that it was made from
+  bool not_found = false;                    // what we know as object: a write has answered so
   bool conflict_excused = false;             // one since the last write that was taken
   bool wants_news = false;                   // after it: the next version is written from at once
   bool node_missing = false;                 // said once in the log

@@ -234,13 +234,14 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
     queue_.add(name, ready);
     return false;
   }
-  const bool owned = node.object && owned_by_node(*node.object);
+  const bool creates = !node.object || node.not_found;
+  const bool owned = !creates && owned_by_node(*node.object);
   if (!owned && node.node_uid.empty()) {
     outcome.effects.emplace_back(GetNode{name});
     return true;
   }
   NodeLinkSet object;
-  if (node.object) {
+  if (!creates) {
     object = *node.object;
     object.status = {};
   }
@@ -258,11 +259,11 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   node.writes.take(now.monotonic);
   node.bytes.take(now.monotonic, bytes);
   node.in_flight = desired;
-  node.sent_version = node.object ? node.object->resource_version : "";
-  if (node.object) {
-    outcome.effects.emplace_back(PutSpec{std::move(object)});
-  } else {
+  node.sent_version = object.resource_version;
+  if (creates) {
     outcome.effects.emplace_back(CreateNodeLinkSet{std::move(object)});
+  } else {
+    outcome.effects.emplace_back(PutSpec{std::move(object)});
   }
   return true;
 }
@@ -312,8 +313,9 @@ void SpecWriter::trouble(NodeState& node, const std::string& name, const KubeErr
     const bool is_other = std::exchange(refused.kind, error.kind) != error.kind;
     if (lasts && (is_other || !refused.told)) outcome.answers_dirty.insert(name);
     refused.told = lasts;
-    const bool is_race =
-        error.kind == KubeErrorKind::kConflict || error.kind == KubeErrorKind::kAlreadyExists;
+    const bool is_race = error.kind == KubeErrorKind::kConflict ||
+                         error.kind == KubeErrorKind::kAlreadyExists ||
+                         error.kind == KubeErrorKind::kNotFound;
     if (is_race && !lasts) return;
   }
   if (std::exchange(told_trouble_, error.kind) == error.kind) return;
@@ -389,10 +391,10 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
       conflicted(node, name, error, now, outcome);
       return;
     case KubeErrorKind::kNotFound:
-      // Garbage collected with a Node that may be there again.
-      if (node.object) {
-        outcome.answers_dirty.merge(state_.delete_object(name).answers);
-      }
+      // Garbage collected with a Node that may be there again; or a webhook says so of an object
+      // that is there. Making it tells which.
+      node.not_found = node.object.has_value();
+      trouble(node, name, error, now, outcome);
       give_back(name, now, error);
       return;
     case KubeErrorKind::kInvalid:
@@ -436,6 +438,12 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
 // the next ones late: the first time it is written again as soon as the watch has the new picture.
 void SpecWriter::conflicted(NodeState& node, const std::string& name, const KubeError& error,
                             Now now, Outcome& outcome) {
+  if (std::exchange(node.not_found, false)) {
+    // It is there after all. What has lasted so far is what its writes are answered.
+    queue_.add(name, now.monotonic);
+    queue_.done(name);
+    return;
+  }
   state_.distrust_answer(node);
   trouble(node, name, error, now, outcome);
   if (std::exchange(node.conflict_excused, true) || error.retry_after) {

@@ -190,6 +190,51 @@ TEST_F(RefusedWritesTest, ConflictsWithoutEndAreToldAfterAMinute) {
   EXPECT_EQ(unwritable(), 0U);
 }
 
+// The object was believed gone, and made again and again: AlreadyExists until the watch told of it,
+// which has nothing to tell of an object that does not change.
+TEST_F(RefusedWritesTest, A404ThatIsAWebhooksIsToldAndTheObjectIsWrittenWhenItEnds) {
+  publish_web0();
+  refuse<PutSpec>(KubeErrorKind::kNotFound, 404);
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.advance(seconds(20));
+  const std::string told =
+      "the controller cannot write the list of node node-a (NotFound); ask the administrator";
+  EXPECT_EQ(message_of(web1_), told);
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+  cluster_.effects.clear();
+  cluster_.advance(minutes(10));
+  EXPECT_THAT(cluster_.effects_of_kind<PatchPod>(), testing::IsEmpty()) << "nothing new to tell";
+  cluster_.fail_with = nullptr;
+  cluster_.advance(minutes(2));
+  EXPECT_EQ(unwritable(), 0U);
+  cluster_.agent_answers("node-a");
+  cluster_.advance(seconds(15));
+  EXPECT_EQ(cluster_.answers(web1_).status, "Linked");
+}
+
+// What the server says of an object that went with its Node does not count minutes later.
+TEST_F(RefusedWritesTest, A404ThatTheWatchConfirmsIsNoTrouble) {
+  publish_web0();
+  cluster_.hold_events(true);
+  cluster_.remove_node("node-a");
+  cluster_.controller().pod_upserted(pod_named("prod", "web-1").pod(), cluster_.now);
+  cluster_.settle();
+  cluster_.hold_events(false);
+  cluster_.deliver();
+  cluster_.advance(minutes(2));
+  cluster_.add_node("node-a");
+  int failures = 1;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<CreateNodeLinkSet>(effect) || failures-- <= 0) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kConflict)};
+  };
+  cluster_.advance(minutes(2));
+  ASSERT_LT(failures, 0);
+  for (const Remark& remark : cluster_.remarks) {
+    EXPECT_NE(remark.level, RemarkLevel::kWarning) << remark.message;
+  }
+}
+
 // The one of an hour ago is no beginning of this one.
 TEST_F(RefusedWritesTest, AConflictOfAFormerTermDoesNotCountInThisOne) {
   publish_web0();

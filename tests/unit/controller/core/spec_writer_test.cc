@@ -257,11 +257,15 @@ TEST_F(SpecWriterTest, A404OnAWriteCreatesTheObject) {
   publish_web0();
   cluster_.hold_events(true);  // the deletion has not been heard of
   cluster_.remove_object("node-a");
+  cluster_.lose_held_events();
   cluster_.hold_events(false);
   cluster_.controller().pod_upserted(pod_named("prod", "web-1").pod(), cluster_.now);
   cluster_.advance(seconds(2));
   EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
   EXPECT_THAT(cluster_.effects_of_kind<CreateNodeLinkSet>(), SizeIs(1));
+  for (const Remark& remark : cluster_.remarks) {
+    EXPECT_NE(remark.level, RemarkLevel::kWarning) << remark.message;
+  }
 }
 
 // Made and deleted before the watch had shown it: the watch has nothing to tell, and the answer to
