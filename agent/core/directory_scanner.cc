@@ -126,7 +126,8 @@ void DirectoryScanner::refresh_users(const Target& directory, Book& book) {
   }
   // The listing kept only what the former users wanted.
   if (signature != book.signature) book.stale = true;
-  if (!book.listed || book.stale || book.need == Need::kScan) want_scan(directory, book);
+  // Also where it waits already: it may be others whose turns it waits for.
+  if (!book.listed || book.stale || book.need == Need::kScan) queue_scan(directory, book);
   book.signature = signature;
 }
 
@@ -155,7 +156,8 @@ void DirectoryScanner::rewalk_users_of(const Target& directory) {
   settle(touched);
 }
 
-// The best of the sources that share a directory pays for it.
+// The best of the sources that share a directory pays for what is kept of it and for its events.
+// Reading it is paid by the namespace in whose turn it is read.
 const IndexedSource& DirectoryScanner::payer_of(const Book& book) const {
   return sources_->at(book.users.front());
 }
@@ -166,17 +168,16 @@ bool DirectoryScanner::has_room(const Book& book) const {
 }
 
 // A directory made or removed sends every source that walks there on its way again.
-void DirectoryScanner::pay_for_walks(const Book& book, const Now& now) {
+void DirectoryScanner::pay_for_walks(const std::string& namespace_name, const Now& now) {
   const std::size_t walked = std::exchange(walked_, 0);
-  if (walked > 0 && !book.users.empty()) {
-    budget_.spend(payer_of(book).source.namespace_name, walked, now.monotonic);
-  }
+  if (walked > 0) budget_.spend(namespace_name, walked, now.monotonic);
 }
 
 void DirectoryScanner::drop(Books::iterator book) {
   const Target directory = book->first;
   watches_.unwatch(directory);
   watches_.stop_waiting(directory);
+  scans_.remove(directory);
   clear_timer(directory, book->second);
   budget_.release(book->second.charge);
   books_.erase(book);
@@ -205,13 +206,15 @@ void DirectoryScanner::set_root(const std::string& root, bool usable) {
 // What to do next.
 
 void DirectoryScanner::want_scan(const Target& directory, Book& book) {
-  const std::string payer = book.users.empty() ? "" : payer_of(book).source.namespace_name;
-  // Where another namespace pays now, it is read in that one's turn: what is left of it in the
-  // other's queue is passed over.
-  if (book.need == Need::kScan && book.queued_for == payer) return;
+  if (book.need != Need::kScan) queue_scan(directory, book);
+}
+
+void DirectoryScanner::queue_scan(const Target& directory, Book& book) {
+  std::set<std::string> namespaces;
+  for (const SourceId id : book.users) namespaces.insert(sources_->at(id).source.namespace_name);
+  if (namespaces.empty()) return;
   book.need = Need::kScan;
-  book.queued_for = payer;
-  scans_.push(payer, directory, book.polled);
+  scans_.push(directory, std::move(namespaces), book.polled);
 }
 
 void DirectoryScanner::want_check(const Target& directory, Book& book) {
@@ -315,7 +318,10 @@ void DirectoryScanner::scan_slice(const Now& now) {
 std::optional<Target> DirectoryScanner::next_scan(const Now& now) {
   while (const std::optional<std::string> namespace_name = scans_.next()) {
     const MonotonicTime ready = budget_.ready_at(*namespace_name, now.monotonic);
-    if (ready <= now.monotonic) return scans_.pop(*namespace_name);
+    if (ready <= now.monotonic) {
+      scanning_namespace_ = *namespace_name;
+      return scans_.pop(*namespace_name);
+    }
     scans_.block(*namespace_name, ready);
   }
   return std::nullopt;
@@ -379,7 +385,7 @@ std::size_t DirectoryScanner::continue_scan(const Now& now) {
     fail(directory, book->second, added.error(), now);
     return 1;
   }
-  budget_.spend(payer_of(book->second).source.namespace_name, *added + 1, now.monotonic);
+  budget_.spend(scanning_namespace_, *added + 1, now.monotonic);
   if (open_scan_->is_done()) {
     DirectoryScan scan = std::move(*open_scan_);
     open_scan_.reset();
@@ -481,7 +487,7 @@ void DirectoryScanner::accept(DirectoryScan& scan, Book& book, const Now& now) {
     book.children = std::move(children);
     changed_ = true;
     rewalk_users_of(directory);
-    pay_for_walks(book, now);
+    pay_for_walks(scanning_namespace_, now);
   }
 }
 
@@ -499,7 +505,7 @@ void DirectoryScanner::fail(const Target& directory, Book& book, FileError error
     if (!book.children.empty()) {
       book.children.clear();
       rewalk_users_of(directory);
-      pay_for_walks(book, now);
+      pay_for_walks(scanning_namespace_, now);
     }
     return;
   }
@@ -556,9 +562,7 @@ std::size_t DirectoryScanner::unread_count() const {
 
 bool DirectoryScanner::has_unread() const {
   return std::any_of(books_.begin(), books_.end(), [this](const auto& each) {
-    const auto& [directory, book] = each;
-    if (book.users.empty() || !is_unread(directory, book)) return false;
-    return !scans_.is_blocked(payer_of(book).source.namespace_name);
+    return is_unread(each.first, each.second) && !scans_.is_held_back(each.first);
   });
 }
 

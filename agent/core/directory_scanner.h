@@ -84,10 +84,12 @@ class DirectoryScanner {
   [[nodiscard]] std::vector<DirectoryTrouble> troubles(SourceId id) const;
   [[nodiscard]] std::size_t watch_count() const { return watches_.size(); }
   [[nodiscard]] std::size_t directory_count() const { return books_.size(); }
+  // Directories that wait to be read, each once for each of the namespaces that share it.
+  [[nodiscard]] std::size_t queued_count() const { return scans_.size(); }
   // Neither read for their present sources nor found unreadable yet, though their root can be used.
   [[nodiscard]] std::size_t unread_count() const;
-  // Whether any of them is of a namespace that may read on now. One that has read too much waits
-  // alone, and nobody's answer waits for it.
+  // Whether some namespace that may read on now asks for any of them. One that has read too much
+  // waits alone, and nobody's answer waits for it.
   [[nodiscard]] bool has_unread() const;
   // Whether the source's watch dir has neither been read nor found unreadable ever yet, for
   // whomever.
@@ -110,7 +112,6 @@ class DirectoryScanner {
     std::optional<FileErrorKind> error;
     int failures = 0;
     Need need = Need::kNothing;
-    std::string queued_for;  // the namespace in whose turn it is to be read
     bool growing = false;
     bool incomplete = false;     // an entry could not be asked: listed anew at each rescan
     bool blind = false;          // it may be a directory that should be entered
@@ -128,18 +129,20 @@ class DirectoryScanner {
   void rewalk_users_of(const Target& directory);
   [[nodiscard]] const IndexedSource& payer_of(const Book& book) const;
   [[nodiscard]] bool has_room(const Book& book) const;
-  void pay_for_walks(const Book& book, const Now& now);
+  void pay_for_walks(const std::string& namespace_name, const Now& now);
   void settle(const std::set<Target>& touched);
   void drop(Books::iterator book);
   [[nodiscard]] bool is_unread(const Target& directory, const Book& book) const;
 
   void want_scan(const Target& directory, Book& book);
+  void queue_scan(const Target& directory, Book& book);
   void want_check(const Target& directory, Book& book);
   void set_timer(const Target& directory, Book& book, MonotonicTime at);
   void clear_timer(const Target& directory, Book& book);
   void run_timers(const Now& now);
   void take_back_evicted();
 
+  // Also sets whose turn it is.
   std::optional<Target> next_scan(const Now& now);
   void begin_scan(const Target& directory, Book& book, const Now& now);
   // Returns how many entries it has read.
@@ -171,6 +174,7 @@ class DirectoryScanner {
   std::size_t walked_ = 0;  // directories in walks that nobody has paid for yet
   std::set<std::string> usable_roots_;
   std::optional<DirectoryScan> open_scan_;
+  std::string scanning_namespace_;  // in whose turn, and at whose cost, a directory is read
   ScanQueue scans_;
   std::deque<Target> checks_;
   std::set<std::pair<MonotonicTime, Target>> timers_;

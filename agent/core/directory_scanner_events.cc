@@ -62,8 +62,9 @@ std::optional<AppearedFile> DirectoryScanner::take(const FileNotice& notice, con
   }
   // Also while it waits to be read anew: its new files need not wait, and are then no change.
   if (!book->second.listed) return std::nullopt;
+  const std::string& payer = payer_of(book->second).source.namespace_name;
   std::optional<AppearedFile> appeared = reconcile_entry(directory, book->second, notice);
-  pay_for_walks(book->second, now);
+  pay_for_walks(payer, now);
   return appeared;
 }
 
@@ -73,8 +74,9 @@ void DirectoryScanner::look_at(const Target& file, const Now& now) {
   if (book == books_.end()) return;
   if (!book->second.listed) return want_scan(directory, book->second);
   const FileNotice notice{FileNotice::Kind::kEntry, 0, std::string(base_name(file.path))};
+  const std::string& payer = payer_of(book->second).source.namespace_name;
   if (reconcile_entry(directory, book->second, notice)) changed_ = true;
-  pay_for_walks(book->second, now);
+  pay_for_walks(payer, now);
 }
 
 bool DirectoryScanner::pay_for_event(const Target& directory, Book& book, const Now& now) {

@@ -5,9 +5,35 @@
 
 namespace loglink {
 
-void ScanQueue::push(const std::string& namespace_name, Target directory, bool busy) {
-  Lane& lane = lanes_[namespace_name];
-  (busy ? lane.busy : lane.quiet).push_back(std::move(directory));
+void ScanQueue::push(const Target& directory, std::set<std::string> namespaces, bool busy) {
+  const auto [found, is_new] = places_.try_emplace(directory);
+  Place& place = found->second;
+  if (is_new) place.number = pushed_++;
+  if (place.namespaces == namespaces && place.busy == busy) return;
+  // Into the new lanes first: one that is empty meanwhile would forget that it is blocked.
+  for (const std::string& name : namespaces) {
+    Lane& lane = lanes_[name];
+    line_of(lane, place.busy).erase(place.number);
+    line_of(lane, busy).emplace(place.number, &found->first);
+  }
+  for (const std::string& name : place.namespaces) {
+    if (namespaces.count(name) == 0) leave(name, place);
+  }
+  place.namespaces = std::move(namespaces);
+  place.busy = busy;
+}
+
+void ScanQueue::remove(const Target& directory) {
+  const auto found = places_.find(directory);
+  if (found == places_.end()) return;
+  for (const std::string& name : found->second.namespaces) leave(name, found->second);
+  places_.erase(found);
+}
+
+void ScanQueue::leave(const std::string& namespace_name, const Place& place) {
+  const auto found = lanes_.find(namespace_name);
+  line_of(found->second, place.busy).erase(place.number);
+  if (found->second.quiet.empty() && found->second.busy.empty()) lanes_.erase(found);
 }
 
 std::optional<std::string> ScanQueue::next() const {
@@ -22,15 +48,12 @@ std::optional<std::string> ScanQueue::next() const {
 }
 
 Target ScanQueue::pop(const std::string& namespace_name) {
-  const auto found = lanes_.find(namespace_name);
-  Lane& lane = found->second;
+  Lane& lane = lanes_.find(namespace_name)->second;
   const bool take_busy = lane.quiet.empty() || (lane.busy_next && !lane.busy.empty());
-  std::deque<Target>& from = take_busy ? lane.busy : lane.quiet;
   lane.busy_next = !take_busy;
-  Target directory = std::move(from.front());
-  from.pop_front();
+  Target directory = *line_of(lane, take_busy).begin()->second;
   last_ = namespace_name;
-  if (lane.quiet.empty() && lane.busy.empty()) lanes_.erase(found);
+  remove(directory);
   return directory;
 }
 
@@ -45,9 +68,19 @@ void ScanQueue::unblock(MonotonicTime now) {
   }
 }
 
-bool ScanQueue::is_blocked(const std::string& namespace_name) const {
-  const auto found = lanes_.find(namespace_name);
-  return found != lanes_.end() && found->second.blocked_until;
+bool ScanQueue::is_held_back(const Target& directory) const {
+  const auto found = places_.find(directory);
+  if (found == places_.end()) return false;
+  const std::set<std::string>& namespaces = found->second.namespaces;
+  return std::all_of(namespaces.begin(), namespaces.end(), [this](const std::string& name) {
+    return lanes_.find(name)->second.blocked_until.has_value();
+  });
+}
+
+std::size_t ScanQueue::size() const {
+  std::size_t count = 0;
+  for (const auto& [name, lane] : lanes_) count += lane.quiet.size() + lane.busy.size();
+  return count;
 }
 
 MonotonicTime ScanQueue::next_wakeup() const {

@@ -163,21 +163,73 @@ TEST_F(AgentFairness, APodWhoseDirectoryIsNotReadYetHasNoAnswer) {
   EXPECT_TRUE(has_entry("zy-missing"));
 }
 
-// It waits in the turn of whoever pays, who may come later.
+// Whoever of them comes first in rank, and whoever was there first.
 TEST_F(AgentFairness, ADirectoryThatAQuietNamespaceAsksForTooIsReadInItsTurn) {
   add_large_pods(60, ".txt");
-  world.files.write_file(kApps, "shared/app.log");
+  for (const char* shared : {"shared-a", "shared-z"}) {
+    world.files.write_file(kApps, std::string(shared) + "/app.log");
+  }
   desire();
   world.pass(2s);
-  sources.push_back(host_source("zz-neighbour", "shared"));
+  sources.push_back(host_source("zz-neighbour", "shared-z"));
+  sources.push_back(host_source("aa-neighbour", "shared-a"));
   desire();
   world.pass(1s);
+  for (const char* shared : {"shared-a", "shared-z"}) {
+    Source mine = host_source("mine", shared);
+    mine.namespace_name = "aaa";
+    sources.push_back(mine);
+  }
+  desire();
+  world.pass(2s);
+  std::set<std::string> linked;
+  for (const auto& [name, entry] : world.files.link_directory()) linked.insert(entry.target);
+  EXPECT_THAT(linked, Contains(apps_target("shared-a/app.log")));
+  EXPECT_THAT(linked, Contains(apps_target("shared-z/app.log")));
+  EXPECT_NE(world.reason("mine"), "absent");
+}
+
+// A neighbour's pod comes and goes while both namespaces have read too much; directories come and
+// go, too.
+TEST_F(AgentFairness, WhatWaitsToBeReadDoesNotGrowWithEachNewSet) {
+  add_large_pods(60, ".txt");
+  for (std::size_t i = 0; i < sources.size(); i += 2) sources[i].namespace_name = "other";
+  for (int i = 0; i < 20; ++i) world.files.make_directory(kApps, "shared/" + std::to_string(i));
+  Source always = host_source("zz-always", "shared");
+  Source sometimes = host_source("aa-sometimes", "shared");
+  always.namespace_name = "other";
+  always.max_depth = sometimes.max_depth = 2;
+  sources.push_back(always);
+  desire();
+  world.settle();
+  for (int i = 0; i < 300; ++i) {
+    sources.push_back(i % 2 == 0 ? sometimes
+                                 : empty_dir_source("for-a-while-" + std::to_string(i)));
+    desire();
+    sources.pop_back();
+    world.agent().step(world.now);
+    const DirectoryScanner& scanner = world.agent().scanner();
+    ASSERT_LE(scanner.queued_count(), 2 * scanner.directory_count());
+  }
+}
+
+// It would stay in debt, and not read its own.
+TEST_F(AgentFairness, ReadingASharedDirectoryInTheTurnOfOneCostsTheOtherNothing) {
+  world.options.config.rescan_interval = 1s;
+  for (int j = 0; j < kFiles; ++j) {
+    world.files.write_file(kApps, "shared/" + std::to_string(j) + ".txt");
+  }
+  add_large_pods(60, ".txt");
+  sources.push_back(host_source("aa-neighbour", "shared"));
   Source mine = host_source("mine", "shared");
   mine.namespace_name = "aaa";
   sources.push_back(mine);
   desire();
-  world.pass(2s);
-  EXPECT_THAT(world.link_names(), Contains("mine_aaa_app-app.log"));
+  for (int i = 0; i < 90; ++i) {
+    world.files.make_directory(kApps, "shared/new-" + std::to_string(i));
+    world.pass(1s);
+  }
+  EXPECT_EQ(world.agent().scanner().unread_count(), 0U);
 }
 
 // Whose files are not known to be in use.
