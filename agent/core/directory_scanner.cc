@@ -567,7 +567,9 @@ bool DirectoryScanner::has_unread() const {
 }
 
 bool DirectoryScanner::is_unread(SourceId id) const {
-  const Source& source = sources_->at(id).source;
+  const IndexedSource& each = sources_->at(id);
+  if (each.refusal) return false;
+  const Source& source = each.source;
   const auto book = books_.find({source.root, source.path});
   return book != books_.end() && !book->second.listed && !book->second.error &&
          usable_roots_.count(source.root) > 0;

@@ -92,7 +92,7 @@ class DirectoryScanner {
   // waits alone, and nobody's answer waits for it.
   [[nodiscard]] bool has_unread() const;
   // Whether the source's watch dir has neither been read nor found unreadable ever yet, for
-  // whomever.
+  // whomever. Nobody reads it for a source that is refused.
   [[nodiscard]] bool is_unread(SourceId id) const;
   [[nodiscard]] const ScannerCounters& counters() const { return counters_; }
 

@@ -189,6 +189,23 @@ TEST_F(AgentFairness, ADirectoryThatAQuietNamespaceAsksForTooIsReadInItsTurn) {
   EXPECT_NE(world.reason("mine"), "absent");
 }
 
+// It is refused whatever is in its directory, for which a neighbour waits.
+TEST_F(AgentFairness, ARefusedSourceHasItsAnswerThoughItSharesADirectoryThatWaits) {
+  add_large_pods(60, ".txt");
+  world.files.write_file(kApps, "shared/app.log");
+  desire();
+  world.pass(2s);
+  sources.push_back(host_source("neighbour", "shared"));
+  Source mine = host_source("mine", "shared");
+  mine.namespace_name = "aaa";
+  mine.required_features = {"of-a-later-version"};
+  sources.push_back(mine);
+  desire();
+  world.pass(2s);
+  EXPECT_EQ(world.reason("mine"), "AgentTooOld");
+  EXPECT_EQ(world.reason("neighbour"), "absent");
+}
+
 // A neighbour's pod comes and goes while both namespaces have read too much; directories come and
 // go, too.
 TEST_F(AgentFairness, WhatWaitsToBeReadDoesNotGrowWithEachNewSet) {
