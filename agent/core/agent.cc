@@ -18,6 +18,11 @@ constexpr std::uint64_t kRelistEvery = 20;  // rescans
 // A plan tells the memory which files are in use; where nothing changes for a week it would forget
 // them.
 constexpr Duration kPlanAtLeastEvery = std::chrono::hours(1);
+// After a start much comes late: pods of the set, while a controller is down, and mounts, whose
+// directories are empty before. The node may have been off for weeks, so that no file was used; a
+// day is enough to mend what is amiss, and adds little to the week. By the monotonic clock, which
+// does not jump when the node's time is set.
+constexpr Duration kForgetNothingFor = std::chrono::hours(24);
 // A second look at an unsafe root, before links are taken away.
 constexpr Duration kRootRecheck = std::chrono::seconds(1);
 constexpr Duration kAbsentAtLeast = std::chrono::minutes(5);
@@ -37,6 +42,7 @@ Agent::Agent(FilePort& port, Random& random, AgentOptions options)
 
 void Agent::start(const Now& now) {
   pace_.start(now.monotonic);
+  started_at_ = now.monotonic;
   stepped_at_ = now.monotonic;
   restore_memory();
   check_roots(now);
@@ -428,16 +434,21 @@ void Agent::run_plan(const Now& now) {
   }
   operations_.assign(std::make_move_iterator(result.operations.begin()),
                      std::make_move_iterator(result.operations.end()));
+  expire_memory(now);
   // What is read anew all the time, as tenants can see to, is known well enough for an answer.
   if (scanner_.has_unread()) return;
-  // After the files in use were refreshed with the same clock: it may have jumped. Those of a
-  // directory that waits to be read are not known to be in use.
-  if (expire_due_ && set_observed_ && scanner_.unread_count() == 0) {
-    expire_due_ = false;
-    memory_.expire(now.wall);
-  }
   planned_generation_ = desired_ ? desired_->generation : 0;
   status_before_.reset();
+}
+
+// REQUIRES: a plan has just refreshed the files in use with the same clock: it may have jumped.
+void Agent::expire_memory(const Now& now) {
+  if (!expire_due_ || !set_observed_) return;
+  const bool has_just_started = now.monotonic - started_at_ < kForgetNothingFor;
+  // An agent on a node that is off each night never runs for a day.
+  if (has_just_started && !memory_.is_crowded()) return;
+  expire_due_ = false;
+  memory_.expire(now.wall, scanner_.unseen_owners());
 }
 
 }  // namespace loglink

@@ -147,6 +147,7 @@ class Agent {
   [[nodiscard]] bool is_answered() const;
   [[nodiscard]] bool may_plan(const Now& now) const;
   void run_plan(const Now& now);
+  void expire_memory(const Now& now);
   void apply_slice(const Now& now);
   void apply(const Operation& operation, const Now& now);
   [[nodiscard]] bool is_still_gone(const Target& target);
@@ -217,6 +218,7 @@ class Agent {
   MonotonicTime apply_retry_at_ = MonotonicTime::never();
 
   // Time.
+  MonotonicTime started_at_{};
   MonotonicTime stepped_at_{};
   MonotonicTime rescan_at_{};
   std::uint64_t rescans_ = 0;

@@ -575,6 +575,25 @@ bool DirectoryScanner::is_unread(SourceId id) const {
          usable_roots_.count(source.root) > 0;
 }
 
+std::set<FileOwner> DirectoryScanner::unseen_owners() const {
+  std::set<FileOwner> found;
+  for (const auto& [directory, book] : books_) {
+    const ObservedDirectory& observed = observed_.find(directory)->second;
+    const bool is_seen = usable_roots_.count(directory.root) > 0 && !is_unread(directory, book) &&
+                         observed.knowledge != DirectoryKnowledge::kUnknown &&
+                         !observed.truncated && !book.incomplete;
+    if (!is_seen) found.insert(owner_of(directory.root, directory.path));
+  }
+  for (SourceId id = 0; id < walks_.size(); ++id) {
+    const IndexedSource& each = sources_->at(id);
+    const bool is_kept = each.refusal && each.refusal->keeps_links;
+    if (is_kept || walks_[id].too_many) {
+      found.insert(owner_of(each.source.root, each.source.path));
+    }
+  }
+  return found;
+}
+
 std::vector<DirectoryTrouble> DirectoryScanner::troubles(SourceId id) const {
   std::vector<DirectoryTrouble> found;
   if (sources_ == nullptr || id >= walks_.size()) return found;

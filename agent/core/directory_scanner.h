@@ -94,6 +94,10 @@ class DirectoryScanner {
   // Whether the source's watch dir has neither been read nor found unreadable ever yet, for
   // whomever. Nobody reads it for a source that is refused.
   [[nodiscard]] bool is_unread(SourceId id) const;
+  // In whose directories there may be files that are not seen now: not read yet, unreadable, in
+  // a root that cannot be used, cut off by a limit, or of a source of which this version only keeps
+  // the links. A directory that is missing has none.
+  [[nodiscard]] std::set<FileOwner> unseen_owners() const;
   [[nodiscard]] const ScannerCounters& counters() const { return counters_; }
 
  private:

@@ -40,11 +40,6 @@ std::size_t cost_of(const InodeKey& key, std::string_view path) {
                   key.root.size() + kNumbers + path.size() + 2 * escaped);
 }
 
-// Whose it is: below the kubelet's directory a pod's, elsewhere of one directory of the root.
-std::pair<std::string, std::string> owner_of(const InodeKey& key, const InodeMemory::Entry& entry) {
-  return {key.root, entry.path.substr(0, entry.path.find('/'))};
-}
-
 // How much each may keep when all together keep `allowed`: what little ones leave, large ones
 // share.
 std::size_t fair_share(std::vector<std::size_t> costs, std::size_t allowed) {
@@ -113,6 +108,10 @@ std::optional<InodeKey> inode_key(const std::string& root, const FileInfo& info)
   return InodeKey{root, info.id.inode, *info.birth_ns};
 }
 
+FileOwner owner_of(const std::string& root, std::string_view path) {
+  return {root, std::string(path.substr(0, path.find('/')))};
+}
+
 const InodeMemory::Entry* InodeMemory::find(const InodeKey& key) const {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return nullptr;
@@ -153,11 +152,14 @@ InodeMemory::Entries::iterator InodeMemory::erase(Entries::iterator entry) {
   return entries_.erase(entry);
 }
 
-void InodeMemory::expire(WallTime now) {
+void InodeMemory::expire(WallTime now, const std::set<FileOwner>& unseen) {
+  const auto may_be_in_use = [&unseen](const InodeKey& key, const Entry& entry) {
+    return unseen.count({key.root, ""}) > 0 || unseen.count(owner_of(key.root, entry.path)) > 0;
+  };
   for (auto each = entries_.begin(); each != entries_.end();) {
     // Written when the clock was ahead: they would outlive all others.
     each->second.last_used = std::min(each->second.last_used, now);
-    if (now - each->second.last_used > kKept) {
+    if (now - each->second.last_used > kKept && !may_be_in_use(each->first, each->second)) {
       each = erase(each);
       ++version_;
     } else {
@@ -173,9 +175,9 @@ void InodeMemory::make_room() {
     std::vector<Entries::iterator> entries;
     std::size_t cost = 0;
   };
-  std::map<std::pair<std::string, std::string>, Share> shares;
+  std::map<FileOwner, Share> shares;
   for (auto each = entries_.begin(); each != entries_.end(); ++each) {
-    Share& share = shares[owner_of(each->first, each->second)];
+    Share& share = shares[owner_of(each->first.root, each->second.path)];
     share.entries.push_back(each);
     share.cost += cost_of(each->first, each->second.path);
   }

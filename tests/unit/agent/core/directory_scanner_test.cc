@@ -332,5 +332,26 @@ TEST_F(DirectoryScannerTest, SourcesThatShareADirectoryKeepWhatIsKnownOfIt) {
   EXPECT_EQ(files_.watch_count(), 0U);
 }
 
+// Before anything was read anew.
+TEST_F(DirectoryScannerTest, WhoseFilesMayBeUnseenIsSaidAtOnce) {
+  for (const char* path : {"a/b/1.log", "c/1.log", "c/2.txt"}) files_.write_file(kApps, path);
+  Source wider = source("c");
+  walk({source("a/b"), source("missing"), wider});
+  EXPECT_THAT(scanner().unseen_owners(), IsEmpty());
+
+  wider.include.push_back("*.txt");
+  NodeLinkSetSpec spec;
+  spec.sources = {source("a/b"), wider, source("d")};
+  const SourceIndex next(spec, config_);
+  scanner().set_sources(next);
+  EXPECT_THAT(scanner().unseen_owners(), ElementsAre(FileOwner(kApps, "c"), FileOwner(kApps, "d")));
+  settle();
+  EXPECT_THAT(scanner().unseen_owners(), IsEmpty());
+  scanner().set_root(kApps, false);
+  EXPECT_THAT(scanner().unseen_owners(), SizeIs(3));
+  walk({});
+  EXPECT_THAT(scanner().unseen_owners(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace loglink

@@ -40,7 +40,7 @@ TEST(InodeMemory, ForgetsWhatNoSourceHasUsedForSevenDays) {
   memory.remember(key(2), "b", kStart);
   memory.refresh(key(2), "elsewhere", kStart + 24h);
   EXPECT_EQ(memory.find(key(2))->path, "b");
-  memory.expire(kStart + 7 * 24h + 1s);
+  memory.expire(kStart + 7 * 24h + 1s, {});
   EXPECT_EQ(memory.find(key(1)), nullptr);
   ASSERT_NE(memory.find(key(2)), nullptr);
 }
@@ -48,10 +48,25 @@ TEST(InodeMemory, ForgetsWhatNoSourceHasUsedForSevenDays) {
 TEST(InodeMemory, AnEntryFromTheFutureGrowsOldFromNowOn) {
   InodeMemory memory;
   memory.remember(key(1), "a", kStart + 24h * 365);
-  memory.expire(kStart);
+  memory.expire(kStart, {});
   EXPECT_NE(memory.find(key(1)), nullptr);
-  memory.expire(kStart + 8 * 24h);
+  memory.expire(kStart + 8 * 24h, {});
   EXPECT_EQ(memory.find(key(1)), nullptr);
+}
+
+TEST(InodeMemory, WhatMayBeInUseUnseenStaysWhateverItsAge) {
+  InodeMemory memory;
+  memory.remember(key(1), "broken/old/a", kStart);
+  memory.remember(key(2), "sound/a", kStart);
+  memory.remember(key(3), "a", kStart);
+  memory.remember({"other", 1, 7}, "broken/a", kStart);
+  memory.expire(kStart + 8 * 24h, {owner_of("apps", "broken/x/y"), owner_of("other", "")});
+  EXPECT_NE(memory.find(key(1)), nullptr);
+  EXPECT_NE(memory.find({"other", 1, 7}), nullptr) << "of a root that cannot be used";
+  EXPECT_EQ(memory.find(key(2)), nullptr);
+  EXPECT_EQ(memory.find(key(3)), nullptr);
+  memory.expire(kStart + 8 * 24h, {});
+  EXPECT_EQ(memory.size(), 0U);
 }
 
 TEST(InodeMemory, ARefreshWithinTheHourIsNoChange) {
