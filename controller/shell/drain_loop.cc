@@ -156,7 +156,8 @@ void DrainLoop::take_lease(Now now) {
     lease.name = key.name;
     if (lease.holder != names::kDrainedHolder) {
       if (lease_) ++lease.transitions;
-      lease.acquired = now.wall;
+      lease.acquired = std::chrono::floor<std::chrono::microseconds>(now.wall);
+      lease_acquired_ = lease.acquired;
     }
     lease.holder = names::kDrainedHolder;
     lease.duration_seconds =
@@ -167,7 +168,6 @@ void DrainLoop::take_lease(Now now) {
                   : put_lease_request(key, encode_lease(lease));
   }
   lease_asked_ = true;
-  lease_tried_ = lease_tried_ || is_write;
   lease_sent_ = now.monotonic;
   ports_.leases.send(std::move(request),
                      [this, is_write, alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
@@ -190,9 +190,10 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   }
   if (!was_write && result) {
     if (tl::expected<Lease, KubeError> lease = decode_lease(result->body)) {
-      // Drained already: by a drain that was broken off, and its leader may not know yet; or by a
-      // write of ours whose answer was lost.
-      const bool is_ours = lease->holder == names::kDrainedHolder && lease_tried_;
+      // Drained already: by a write of ours whose answer was lost; or by another drain, and its
+      // leader may not know yet.
+      const bool is_ours = lease->holder == names::kDrainedHolder && lease_acquired_ &&
+                           lease->acquired == lease_acquired_;
       if (!lease->holder.empty() && !is_ours) has_former_holder_ = true;
       lease_ = std::move(*lease);
       lease_read_ = true;

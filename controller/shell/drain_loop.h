@@ -72,10 +72,10 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   bool synced_ = false;
 
   MonotonicTime deadline_{};
-  std::optional<Lease> lease_;      // as read or written last; the next write replaces it
-  bool lease_asked_ = false;        // a request is under way
-  bool lease_tried_ = false;        // a write of ours may have arrived
-  bool has_former_holder_ = false;  // who may go on writing for a while
+  std::optional<Lease> lease_;              // as read or written last; the next write replaces it
+  bool lease_asked_ = false;                // a request is under way
+  std::optional<WallTime> lease_acquired_;  // by our latest try, which may have arrived
+  bool has_former_holder_ = false;          // who may go on writing for a while
   bool lease_read_ = false;
   MonotonicTime lease_again_{};
   MonotonicTime lease_sent_{};

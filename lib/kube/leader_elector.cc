@@ -22,11 +22,14 @@ auto record(const Lease& lease) {
                   lease.renewed);
 }
 
-// One holder's renewals go forward, unless its clock is set back; so does the number of
-// transitions, unless somebody makes the Lease anew.
-bool is_earlier(const Lease& lease, const Lease& than) {
-  if (lease.transitions != than.transitions) return lease.transitions < than.transitions;
-  return lease.holder == than.holder && lease.renewed < than.renewed;
+// Whether the Lease went back between two looks. The number of transitions goes up with each new
+// holder, unless somebody makes the Lease anew; one holder's renewals go forward, unless its clock
+// is set back. A holder that takes it again, of which claim() leaves a trace, has seen it go back.
+bool went_back(const Lease& before, const Lease& now) {
+  if (now.transitions != before.transitions) return now.transitions < before.transitions;
+  if (now.holder.empty()) return false;  // given up
+  return now.holder != before.holder || now.acquired != before.acquired ||
+         now.renewed < before.renewed;
 }
 
 int whole_seconds(Duration duration) {
@@ -92,7 +95,8 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
       next_try_ = now.monotonic + retry_delay(result.error());
       return;
     }
-    went_back_ = went_back_ || observed_;
+    // Deleting it is how a drain is ended.
+    if (observed_ && observed_->holder != names::kDrainedHolder) lease_went_back();
     // A deleted lease can be created by anyone without waiting: what we hold ends here.
     observed_.reset();
     has_looked_ = true;
@@ -102,7 +106,7 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
     next_try_ = now.monotonic;
     return;
   }
-  went_back_ = went_back_ || (observed_ && is_earlier(*result, *observed_));
+  if (observed_ && went_back(*observed_, *result)) lease_went_back();
   observe(*result, now.monotonic);
   if (!holds()) allowed_until_ = {};
   write_next_ = may_take(now.monotonic);
@@ -118,6 +122,7 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
 void LeaderElector::wrote(const tl::expected<Lease, KubeError>& result, Now now) {
   if (result) {
     observe(*result, now.monotonic);
+    if (holds()) takes_again_ = false;
     if (!shutting_down_ && !holds()) {
       // Not what was written: an answer to somebody else gives no right.
       allowed_until_ = {};
@@ -183,7 +188,9 @@ Lease LeaderElector::claim(Now now) const {
   if (observed_) lease = *observed_;
   lease.namespace_name = config_.lease_namespace;
   lease.name = config_.lease_name;
-  if (!holds()) {
+  // Taken again, it tells those that look only now: a renewal would hide from them that it went
+  // back.
+  if (!holds() || takes_again_) {
     if (observed_) ++lease.transitions;
     lease.acquired = now.wall;
   }
@@ -214,6 +221,11 @@ void LeaderElector::shut_down() {
   shutting_down_ = true;
   allowed_until_ = {};
   if (!config_.enabled) released_ = true;
+}
+
+void LeaderElector::lease_went_back() {
+  went_back_ = true;
+  takes_again_ = true;
 }
 
 bool LeaderElector::take_went_back() { return std::exchange(went_back_, false); }

@@ -47,7 +47,9 @@ class LeaderElector {
   [[nodiscard]] const std::string& holder() const;
   // True once after the Lease was seen in an earlier state than before, or gone: the API server's
   // storage was restored, as a rule, and what is known of other objects may not be so any more.
-  // Only the record is compared, with itself: no resourceVersions, no clock.
+  // Only the record is compared, with itself: no resourceVersions, no clock. A holder that saw it
+  // takes the Lease again (another acquireTime, one transition more), so that a candidate sees it
+  // too that looked only before and after. A Lease that `drain` left and somebody deleted is none.
   bool take_went_back();
   // From now on only give the lease up; poll() returns the release once, if we hold it. All writes
   // must have ended before: is_leader() is false from here on.
@@ -63,6 +65,7 @@ class LeaderElector {
   void got(const tl::expected<Lease, KubeError>& result, Now now);
   void wrote(const tl::expected<Lease, KubeError>& result, Now now);
   void observe(const Lease& lease, MonotonicTime now);
+  void lease_went_back();
   [[nodiscard]] bool holds() const;
   [[nodiscard]] bool may_take(MonotonicTime now) const;
   [[nodiscard]] Lease claim(Now now) const;
@@ -80,7 +83,8 @@ class LeaderElector {
   bool has_looked_ = false;        // the server has said at least once what is there
   bool drained_at_start_ = false;  // `drain` held it when we first looked, and has ever since
   bool write_next_ = false;        // what was read allows a write; else read first
-  bool went_back_ = false;
+  bool went_back_ = false;         // for take_went_back()
+  bool takes_again_ = false;       // the next write is no renewal
   bool shutting_down_ = false;
   bool released_ = false;
 };

@@ -127,6 +127,44 @@ TEST(DrainLoopTest, WaitsForTheLeaderAlsoWhenTheAnswerToItsWriteWasLost) {
             right_to_write);
 }
 
+// Lets another drain take the lease just before the first write, which meets a conflict.
+class LosesTheRace final : public UnaryClient {
+ public:
+  LosesTheRace(UnaryClient& inner, std::function<void()> rival)
+      : inner_(inner), rival_(std::move(rival)) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    if (request.method == Method::kPut && rival_) std::exchange(rival_, nullptr)();
+    inner_.send(std::move(request), std::move(done));
+  }
+
+ private:
+  UnaryClient& inner_;
+  std::function<void()> rival_;
+};
+
+TEST(DrainLoopTest, WaitsForTheLeaderThatADrainAtTheSameTimeTookTheLeaseFrom) {
+  World world(5);
+  Process leader(world.kube, world.clock, 1, "a");
+  world.create_pod("web-0", "node-0", "/var/log/app");
+  world.run(seconds(5), {&leader});
+  world.agents_answer(1);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  SeededRandom random(3);
+  DrainLoop rival(
+      ControllerConfig{}, minutes(2), {*client, *client, *client, world.clock, random},
+      [](const Remark&) {}, [] {});
+  rival.start();
+  LosesTheRace late(*client, [&] {
+    for (int i = 0; i < 3; ++i) {
+      rival.step();
+      world.run(milliseconds(1), {});
+    }
+  });
+  const Duration right_to_write = ControllerConfig().leader_election.renew_deadline;
+  EXPECT_GE(time_to_first_write(world, late, *client, *client).value_or(Duration(0)),
+            right_to_write);
+}
+
 TEST(DrainLoopTest, WaitsForTheLeaderThatAnEarlierDrainTookTheLeaseFrom) {
   World world(5);
   Process leader(world.kube, world.clock, 1, "a");

@@ -215,7 +215,7 @@ TEST_F(LeaderElectorTest, TheRecordsTimesAreNotComparedWithOurClock) {
 }
 
 TEST_F(LeaderElectorTest, AReleasedLeaseIsTakenAtOnce) {
-  server_.put("", 1);
+  server_.put(std::string(), 1);
   settle();
   EXPECT_TRUE(leads());
   EXPECT_EQ(server_.lease_->transitions, 1);
@@ -480,6 +480,61 @@ TEST_F(LeaderElectorTest, ACandidateNoticesItToo) {
   server_.remove();
   live(seconds(3));
   EXPECT_TRUE(elector_->take_went_back()) << "a backup from before there was a lease";
+}
+
+// Two candidates: the leader has renewed the restored Lease before the other one looks again.
+TEST_F(LeaderElectorTest, ACandidateThatLookedOnlyBeforeAndAfterNoticesItToo) {
+  live(seconds(4));
+  Lease before = *server_.lease_;
+  server_.put("me", 15);
+  server_.lease_->renewed = *before.renewed - seconds(30);
+  const Lease restored = *server_.lease_;
+  live(seconds(5));
+  ASSERT_TRUE(elector_->take_went_back());
+  const Lease renewed = *server_.lease_;
+  EXPECT_EQ(renewed.holder, "me");
+  EXPECT_GT(renewed.renewed, before.renewed) << "its renewals alone would not tell";
+  EXPECT_EQ(renewed.transitions, restored.transitions + 1);
+  EXPECT_NE(renewed.acquired, restored.acquired);
+
+  LeaderElector candidate(config_, "candidate", random_);
+  const auto look = [&](const Lease& lease) {
+    now_.monotonic = now_.monotonic + seconds(5);
+    ASSERT_TRUE(candidate.poll(now_).has_value());
+    candidate.answered(lease, now_);
+  };
+  before.transitions = renewed.transitions;  // as after a backup from before the last transition
+  look(before);
+  EXPECT_FALSE(candidate.take_went_back());
+  look(renewed);
+  EXPECT_TRUE(candidate.take_went_back());
+
+  live(seconds(60));
+  EXPECT_EQ(server_.lease_->transitions, renewed.transitions) << "taken again once";
+  EXPECT_EQ(server_.lease_->acquired, renewed.acquired);
+}
+
+TEST_F(LeaderElectorTest, ALeaseThatIsGivenUpHasNotGoneBack) {
+  server_.put("other", 15);
+  server_.lease_->transitions = 7;
+  live(seconds(3));
+  server_.put(std::string(), 1);
+  server_.lease_->transitions = 7;
+  live(seconds(3));
+  EXPECT_EQ(server_.lease_->holder, "me");
+  EXPECT_FALSE(elector_->take_went_back());
+}
+
+// `drain`, and then what its page says to go on.
+TEST_F(LeaderElectorTest, ADrainedLeaseThatIsDeletedHasNotGoneBack) {
+  live(seconds(3));
+  server_.put(std::string(names::kDrainedHolder), 15);
+  server_.lease_->transitions = 7;
+  live(seconds(3));
+  server_.remove();
+  live(seconds(3));
+  EXPECT_EQ(server_.lease_->holder, "me");
+  EXPECT_FALSE(elector_->take_went_back());
 }
 
 class ElectionWorld {
