@@ -22,14 +22,15 @@ auto record(const Lease& lease) {
                   lease.renewed);
 }
 
-// Whether the Lease went back between two looks. The number of transitions goes up with each new
-// holder, unless somebody makes the Lease anew; one holder's renewals go forward, unless its clock
-// is set back. A holder that takes it again, of which claim() leaves a trace, has seen it go back.
+// Whether the Lease went back between two looks. One holder's renewals go forward, unless its clock
+// is set back; one that takes the Lease again, of which claim() leaves a trace, has seen it go
+// back. With each other holder the number of transitions goes up, unless somebody makes the Lease
+// anew.
 bool went_back(const Lease& before, const Lease& now) {
-  if (now.transitions != before.transitions) return now.transitions < before.transitions;
+  if (now.transitions < before.transitions) return true;
   if (now.holder.empty()) return false;  // given up
-  return now.holder != before.holder || now.acquired != before.acquired ||
-         now.renewed < before.renewed;
+  if (now.holder != before.holder) return now.transitions == before.transitions;
+  return now.acquired != before.acquired || now.renewed < before.renewed;
 }
 
 int whole_seconds(Duration duration) {

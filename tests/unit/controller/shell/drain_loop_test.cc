@@ -127,10 +127,10 @@ TEST(DrainLoopTest, WaitsForTheLeaderAlsoWhenTheAnswerToItsWriteWasLost) {
             right_to_write);
 }
 
-// Lets another drain take the lease just before the first write, which meets a conflict.
-class LosesTheRace final : public UnaryClient {
+// Lets something happen just before the first write.
+class MeetsTheRival final : public UnaryClient {
  public:
-  LosesTheRace(UnaryClient& inner, std::function<void()> rival)
+  MeetsTheRival(UnaryClient& inner, std::function<void()> rival)
       : inner_(inner), rival_(std::move(rival)) {}
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
     if (request.method == Method::kPut && rival_) std::exchange(rival_, nullptr)();
@@ -142,24 +142,22 @@ class LosesTheRace final : public UnaryClient {
   std::function<void()> rival_;
 };
 
+// Nobody held the lease when it was read; then somebody did, and a second drain took it from them.
 TEST(DrainLoopTest, WaitsForTheLeaderThatADrainAtTheSameTimeTookTheLeaseFrom) {
   World world(5);
   Process leader(world.kube, world.clock, 1, "a");
   world.create_pod("web-0", "node-0", "/var/log/app");
   world.run(seconds(5), {&leader});
   world.agents_answer(1);
+  const auto write_lease = [&](const std::string& holder, const std::string& acquired) {
+    json lease = world.object(kLease);
+    lease["spec"]["holderIdentity"] = holder;
+    lease["spec"]["acquireTime"] = acquired;
+    ASSERT_EQ(world.request("PUT", kLease, lease).status, 200);
+  };
+  write_lease("", "2026-01-02T04:00:01.000000Z");
   const auto client = world.kube.connect("admin-token", world.clock);
-  SeededRandom random(3);
-  DrainLoop rival(
-      ControllerConfig{}, minutes(2), {*client, *client, *client, world.clock, random},
-      [](const Remark&) {}, [] {});
-  rival.start();
-  LosesTheRace late(*client, [&] {
-    for (int i = 0; i < 3; ++i) {
-      rival.step();
-      world.run(milliseconds(1), {});
-    }
-  });
+  MeetsTheRival late(*client, [&] { write_lease("drained", "2026-01-02T04:00:02.000000Z"); });
   const Duration right_to_write = ControllerConfig().leader_election.renew_deadline;
   EXPECT_GE(time_to_first_write(world, late, *client, *client).value_or(Duration(0)),
             right_to_write);

@@ -497,17 +497,22 @@ TEST_F(LeaderElectorTest, ACandidateThatLookedOnlyBeforeAndAfterNoticesItToo) {
   EXPECT_EQ(renewed.transitions, restored.transitions + 1);
   EXPECT_NE(renewed.acquired, restored.acquired);
 
-  LeaderElector candidate(config_, "candidate", random_);
-  const auto look = [&](const Lease& lease) {
-    now_.monotonic = now_.monotonic + seconds(5);
-    ASSERT_TRUE(candidate.poll(now_).has_value());
-    candidate.answered(lease, now_);
+  const auto notices = [&](const Lease& first, const Lease& then) {
+    LeaderElector candidate(config_, "candidate", random_);
+    for (const Lease& lease : {first, then}) {
+      EXPECT_FALSE(candidate.take_went_back());
+      now_.monotonic = now_.monotonic + seconds(5);
+      EXPECT_TRUE(candidate.poll(now_).has_value());
+      candidate.answered(lease, now_);
+    }
+    return candidate.take_went_back();
   };
-  before.transitions = renewed.transitions;  // as after a backup from before the last transition
-  look(before);
-  EXPECT_FALSE(candidate.take_went_back());
-  look(renewed);
-  EXPECT_TRUE(candidate.take_went_back());
+  EXPECT_TRUE(notices(before, renewed));
+  before.transitions = renewed.transitions;  // as with a backup from before the last transition
+  EXPECT_TRUE(notices(before, renewed));
+  Lease later = renewed;
+  later.renewed = *later.renewed + seconds(2);
+  EXPECT_FALSE(notices(renewed, later));
 
   live(seconds(60));
   EXPECT_EQ(server_.lease_->transitions, renewed.transitions) << "taken again once";
