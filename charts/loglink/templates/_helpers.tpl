@@ -107,11 +107,22 @@ another program takes away from us.
   {{- end -}}
 {{- end -}}
 {{- $pods := .Values.config.kubeletPodsDir -}}
+{{- if not (hasSuffix "/pods" $pods) -}}
+  {{- fail (printf "config.kubeletPodsDir: %s is not the kubelet's pods directory, whose name is pods; give %s/pods if the kubelet runs with --root-dir=%s" $pods $pods $pods) -}}
+{{- end -}}
+{{- range .Values.config.roots -}}
+  {{- if regexMatch "^(volume-.*|kubelet-pods)$" .name -}}
+    {{- fail (printf "config.roots: the name %s is taken by loglink itself, as are all that begin with volume-; give the root another one" .name) -}}
+  {{- end -}}
+{{- end -}}
 {{- $names := dict -}}
 {{- $paths := dict -}}
 {{- range include "loglink.roots" . | fromJsonArray -}}
-  {{- if or (hasKey $names .name) (hasKey $paths .path) -}}
-    {{- fail (printf "config.roots: two have the name %s or the path %s" .name .path) -}}
+  {{- if hasKey $names .name -}}
+    {{- fail (printf "config.roots: two have the name %s" .name) -}}
+  {{- end -}}
+  {{- if hasKey $paths .path -}}
+    {{- fail (printf "config.roots: two have the path %s" .path) -}}
   {{- end -}}
   {{- $_ := set $names .name true -}}
   {{- $_ := set $paths .path true -}}

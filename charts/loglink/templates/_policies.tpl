@@ -22,7 +22,7 @@
 - {name: known, expression: "['loglink/watch-dir', 'loglink/include', 'loglink/exclude', 'loglink/max-depth', 'loglink/status', 'loglink/links', 'loglink/message']"}
 # Only what this request sets or changes: what was there before must never be in the way.
 - {name: setKnown, expression: "variables.known.filter(k, k in variables.ann && !(k in variables.old && variables.old[k] == variables.ann[k]))"}
-- {name: unknown, expression: "size(variables.ann) <= 256 ? variables.ann.filter(k, k.startsWith('loglink/') && !(k in variables.known) && !(k in variables.old && variables.old[k] == variables.ann[k])) : []"}
+- {name: unknown, expression: "size(variables.ann) <= 256 ? variables.ann.filter(k, (k.startsWith('loglink/') || k.startsWith('loglink.io/')) && !(k in variables.known) && !(k in variables.old && variables.old[k] == variables.ann[k])) : []"}
 - {name: hasDirs, expression: "'loglink/watch-dir' in variables.setKnown"}
 - {name: dirs, expression: "variables.hasDirs ? variables.ann['loglink/watch-dir'] : ''"}
 - {name: dirsFit, expression: "size(variables.dirs) <= 4096"}

@@ -39,6 +39,7 @@ check_messages() {
 {"loglink/watch-dir": ""}|loglink/watch-dir is empty; name a directory or take the annotation away
 {"loglink/watchdir": "/a"}|loglink/watchdir is not an annotation of loglink; known are loglink/watch-dir, loglink/include, loglink/exclude and loglink/max-depth
 {"loglink/status": "Linked"}|loglink/status, loglink/links and loglink/message are the controller's answers
+{"loglink.io/watch-dir": "/a"}|loglink.io/watch-dir is not an annotation of loglink; known are loglink/watch-dir, loglink/include, loglink/exclude and loglink/max-depth
 {"loglink/include": "a/b"}|loglink/include must be 1 to 16 file name patterns with commas between them
 {"loglink/exclude": "a/b"}|loglink/exclude must be 1 to 16 file name patterns with commas between them
 {"loglink/max-depth": "17"}|loglink/max-depth must be a whole number from 1 to 16
