@@ -13,11 +13,14 @@
 #include "lib/io/http_clients.h"
 #include "lib/io/http_endpoint.h"
 #include "lib/io/log.h"
+#include "lib/kube/requests.h"
 
 namespace loglink {
 namespace {
 
-constexpr int kWriteThreads = 4;
+// For reads of Nodes; Leases and answers on pods have threads of their own.
+constexpr int kThreads = 2;
+constexpr int kSpecWritesAtOnce = 4;
 const std::string kUserAgent = "loglink-controller/" LOGLINK_VERSION;
 
 EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics& metrics,
@@ -33,6 +36,22 @@ EndpointAnswer answer_probe(const ControllerLoop& controller, ControllerMetrics&
   }
   return {404, "text/plain; charset=utf-8", "there are /metrics, /healthz and /readyz\n"};
 }
+
+// Between an annotation and its link no thread has to be woken: NodeLinkSets are written by the
+// loop itself, all else by threads.
+class SpecsFromTheLoop final : public UnaryClient {
+ public:
+  SpecsFromTheLoop(UnaryClient& loop, UnaryClient& threads) : loop_(loop), threads_(threads) {}
+
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    const bool is_spec = request.target.starts_with(kNodeLinkSetsPath);
+    (is_spec ? loop_ : threads_).send(std::move(request), std::move(done));
+  }
+
+ private:
+  UnaryClient& loop_;
+  UnaryClient& threads_;
+};
 
 // Who this process is among all that ever ran.
 std::string instance_name(const std::string& host, Random& random) {
@@ -76,10 +95,12 @@ void run_controller(const ControllerConfig& config, const ClusterAccess& access,
   handle_stop_signals(loop, [&] { controller->shut_down(); });
 
   const auto streams = make_beast_stream_transport(loop, access, kUserAgent);
-  const auto writes = make_cpprest_unary_client(loop, access, kUserAgent, kWriteThreads);
+  const auto specs = make_parallel_beast_unary_client(loop, access, kUserAgent, kSpecWritesAtOnce);
+  const auto others = make_cpprest_unary_client(loop, access, kUserAgent, kThreads);
+  SpecsFromTheLoop writes(*specs, *others);
   controller =
       std::make_unique<ControllerLoop>(config, instance_name(host, random),
-                                       ControllerPorts{*streams, *writes, *writes, clock, random},
+                                       ControllerPorts{*streams, writes, *others, clock, random},
                                        log_remark, [&] { driver.wake(); });
   ControllerMetrics metrics;
   std::unique_ptr<HttpEndpoint> endpoint;
