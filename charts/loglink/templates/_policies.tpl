@@ -22,7 +22,7 @@
 - {name: known, expression: "['loglink/watch-dir', 'loglink/include', 'loglink/exclude', 'loglink/max-depth', 'loglink/status', 'loglink/links', 'loglink/message']"}
 # Only what this request sets or changes: what was there before must never be in the way.
 - {name: setKnown, expression: "variables.known.filter(k, k in variables.ann && !(k in variables.old && variables.old[k] == variables.ann[k]))"}
-- {name: unknown, expression: "size(variables.ann) <= 256 ? variables.ann.filter(k, (k.startsWith('loglink/') || k.startsWith('loglink.io/')) && !(k in variables.known) && !(k in variables.old && variables.old[k] == variables.ann[k])) : []"}
+- {name: unknown, expression: "size(variables.ann) <= 256 ? variables.ann.filter(k, k.startsWith('loglink/') && !(k in variables.known) && !(k in variables.old && variables.old[k] == variables.ann[k])) : []"}
 - {name: hasDirs, expression: "'loglink/watch-dir' in variables.setKnown"}
 - {name: dirs, expression: "variables.hasDirs ? variables.ann['loglink/watch-dir'] : ''"}
 - {name: dirsFit, expression: "size(variables.dirs) <= 4096"}
@@ -68,8 +68,14 @@
   reason: Invalid
 {{- end -}}
 
-{{- /* By itself, because it is never a denial in a template: what a webhook injects, as a mesh's proxy, is only in the pod. */ -}}
-{{- define "loglink.containerValidation" -}}
+{{- /*
+By themselves, because they are never a denial in a template: what a webhook injects, as a mesh's proxy, is only in the pod; and
+keys that only look like ours may be somebody else's.
+*/ -}}
+{{- define "loglink.warnings" -}}
+- expression: "!['watch-dir', 'include', 'exclude', 'max-depth'].exists(k, 'loglink.io/' + k in variables.ann && !('loglink.io/' + k in variables.old))"
+  message: "annotations that begin with loglink.io/ do nothing; those of loglink begin with loglink/, as loglink/watch-dir"
+  reason: Invalid
 - expression: "size(variables.strangers) == 0"
   message: "loglink/watch-dir names a container that the pod does not have"
   messageExpression: "'loglink/watch-dir: ' + {{ include "loglink.firstItem" "variables.strangers" }} + ' names a container that the pod does not have; it has ' + variables.containers.join(', ')"

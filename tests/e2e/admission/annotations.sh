@@ -39,11 +39,14 @@ check_messages() {
 {"loglink/watch-dir": ""}|loglink/watch-dir is empty; name a directory or take the annotation away
 {"loglink/watchdir": "/a"}|loglink/watchdir is not an annotation of loglink; known are loglink/watch-dir, loglink/include, loglink/exclude and loglink/max-depth
 {"loglink/status": "Linked"}|loglink/status, loglink/links and loglink/message are the controller's answers
-{"loglink.io/watch-dir": "/a"}|loglink.io/watch-dir is not an annotation of loglink; known are loglink/watch-dir, loglink/include, loglink/exclude and loglink/max-depth
 {"loglink/include": "a/b"}|loglink/include must be 1 to 16 file name patterns with commas between them
 {"loglink/exclude": "a/b"}|loglink/exclude must be 1 to 16 file name patterns with commas between them
 {"loglink/max-depth": "17"}|loglink/max-depth must be a whole number from 1 to 16
 TABLE
+  text='annotations that begin with loglink.io/ do nothing; those of loglink begin with loglink/, as loglink/watch-dir'
+  warns "a template has a key of the API group" "$text" user POST "$(workload_path Deployment)?dryRun=All" \
+    "$(workload Deployment '{"loglink.io/watch-dir": "/logs"}')"
+  warns 'a pod has a key of the API group' "$text" user POST "$pods?dryRun=All" "$(pod '{"loglink.io/watch-dir": "/logs"}')"
   text='"ap:/logs" names a container that the pod does not have; it has app, side, setup'
   warns 'a template names a container that a webhook may inject' "$text" user POST "$(workload_path Deployment)?dryRun=All" \
     "$(workload Deployment '{"loglink/watch-dir": "ap:/logs"}')"
