@@ -233,8 +233,17 @@ Answer answer(const AnswerInput& input) {
   if (standing.accepted > 0 && !standing.observed) {
     pending = true;
     Trouble wait = waiting(input, standing);
-    // Beside a trouble there is no need to say that all is on its way.
-    if (troubles.empty() || wait.rank != Rank::kNote) troubles.push_back(std::move(wait));
+    const bool is_refused = std::any_of(troubles.begin(), troubles.end(), [](const Trouble& each) {
+      return each.rank != Rank::kTold && each.rank != Rank::kNote;
+    });
+    if (wait.rank != Rank::kNote) {
+      troubles.push_back(std::move(wait));
+    } else if (!is_refused) {
+      // Before what is only told, which is not what it waits for. Beside a refusal there is no need
+      // to say that all else is on its way.
+      wait.rank = Rank::kTold;
+      troubles.insert(troubles.begin(), std::move(wait));
+    }
   } else if (standing.accepted > 0) {
     if (auto told = agent_trouble(*standing.entry, input.pod->resolution)) {
       none_left = !standing.limited && agent_refuses_all(standing, told->trouble);

@@ -270,6 +270,13 @@ TEST(AnswerWord, AnUnknownAnnotationIsToldAndDoesNotChangeIt) {
 
 // --- Pending never flaps ------------------------------------------------------------------------
 
+// What is only told must not look like what it waits for.
+TEST(AnswerPending, SaysWhatItWaitsForBeforeWhatIsOnlyTold) {
+  const World world = World(simple_pod().annotate("loglink/incude", "*"));
+  EXPECT_EQ(world.word(), StatusWord::kPending);
+  EXPECT_EQ(world.message(), "waiting for the agent on node node-a (and 1 more)");
+}
+
 TEST(AnswerPending, OtherPodsChangesDoNotMoveTheWord) {
   World world = World(simple_pod()).agent_says(1);
   world.object().generation = 9;  // others changed; the agent has observed 1
