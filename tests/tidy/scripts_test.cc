@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/tidy/tree.h"
@@ -55,11 +56,23 @@ TEST(Scripts, HelpIsTheCommentAtTheirHead) {
   }
 }
 
-TEST(Scripts, TheDemoRefusesAnArgumentThatItDoesNotKnow) {
-  const std::string output =
-      output_of("timeout 10 " LOGLINK_SOURCE_DIR "/scripts/demo --fast 2>&1");
-  EXPECT_NE(output.find("\"--fast\"; usage: scripts/demo\n"), std::string::npos) << output;
-  EXPECT_EQ(output.find("==>"), std::string::npos) << output;
+// A misspelled word must not begin what takes minutes, or something else.
+TEST(Scripts, RefuseAnArgumentThatTheyDoNotKnowBeforeTheyDoAnything) {
+  for (const auto& [call, named] : {std::pair("demo --fast", "\"--fast\""),
+                                    {"setup --chekc", "\"--chekc\""},
+                                    {"check tets", "\"tets\""},
+                                    {"check-chart --wrong", "\"--wrong\""},
+                                    {"control-plane uq DIR", "up DIR"},
+                                    {"chaos --lnog", "\"--lnog\""},
+                                    {"coverage --html", "\"--html\""},
+                                    {"e2e volumse", "\"volumse\""}}) {
+    const std::string output = output_of("timeout 10 " LOGLINK_SOURCE_DIR "/scripts/" +
+                                         std::string(call) + " 2>&1; echo \"exit code $?\"");
+    EXPECT_NE(output.find(named), std::string::npos) << call << ": " << output;
+    EXPECT_NE(output.find("usage: scripts/"), std::string::npos) << call << ": " << output;
+    EXPECT_NE(output.find("exit code 1"), std::string::npos) << call << ": " << output;
+    EXPECT_EQ(output.find("==>"), std::string::npos) << call << ": " << output;
+  }
 }
 
 // What scripts/test and the gate count: a test that was skipped has not passed.
