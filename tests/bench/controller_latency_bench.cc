@@ -7,6 +7,7 @@
 // link goes (linger 0). The pairs take turns. Prints Markdown table rows: what, ratio with the
 // interval in which 90 of 100 such runs would have it, loglink, pair. They want control planes in
 // the directories LOGLINK_BENCH_CLUSTER and, for LOGLINK_BENCH_PAIR, LOGLINK_BENCH_PAIR_CLUSTER.
+// LOGLINK_BENCH_LOAD=idle or busy leaves the other one out.
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -45,8 +46,7 @@ constexpr int kNode = 1;  // none of whose pods asks for links
 constexpr int kPodsOfNode = kPods / kNodes;
 // The slowest one in a hundred are those that meet the API server's garbage collection, which comes
 // every minute: few samples see it too seldom.
-constexpr int kIdleSamples = 2400;
-constexpr int kBusySamples = 600;
+constexpr int kSamples = 2400;
 constexpr int kTurn = 20;  // samples of one pair before the other one's turn
 constexpr int kResamples = 1000;
 constexpr int kBusyWritesPerSecond = 100;
@@ -305,10 +305,16 @@ void run() {
   std::vector<double> ignored;
   for (auto& pair : pairs) pair->measure(3, ignored, ignored);
   const double cpu_before = pairs[0]->cpu_s();
-  run_load("idle", kIdleSamples, pairs, false);
-  std::printf("| CPU of both programs for a link that comes and goes | | %.2f ms | |\n",
-              (pairs[0]->cpu_s() - cpu_before) * 1000 / kIdleSamples);
-  run_load(std::to_string(kBusyWritesPerSecond) + " writes/s", kBusySamples, pairs, true);
+  const char* const load = std::getenv("LOGLINK_BENCH_LOAD");
+  const std::string only = load == nullptr ? "" : load;
+  if (only != "busy") {
+    run_load("idle", kSamples, pairs, false);
+    std::printf("| CPU of both programs for a link that comes and goes | | %.2f ms | |\n",
+                (pairs[0]->cpu_s() - cpu_before) * 1000 / kSamples);
+  }
+  if (only != "idle") {
+    run_load(std::to_string(kBusyWritesPerSecond) + " writes/s", kSamples, pairs, true);
+  }
   pairs.clear();
   fs::remove_all(base);
 }
