@@ -339,17 +339,22 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   return dirty;
 }
 
-// Generations count within one object: those of an object that is gone say nothing about the next,
-// nor those of one that a backup has replaced.
-void ClusterState::forget_generations(const NodeState& node) {
-  for (const ResolvedPod& pod : node.pods) pods_[pod.pod.key()].sources_since_generation = 0;
+// Generations count within one object: those of an object that is gone say nothing about the next.
+void ClusterState::forget_generations(const NodeState& node) { keep_generations(node, 0); }
+
+// Later ones than that of the object we have are of a history that a backup has replaced, or of an
+// answer of ours that is no longer trusted.
+void ClusterState::keep_generations(const NodeState& node, std::int64_t up_to) {
+  for (const ResolvedPod& pod : node.pods) {
+    std::int64_t& since = pods_[pod.pod.key()].sources_since_generation;
+    if (since > up_to) since = 0;
+  }
 }
 
 // An agent has answered a pod when it has observed the generation that brought the pod's sources.
 void ClusterState::take_object(NodeState& node, NodeLinkSet object) {
-  if (node.object &&
-      (node.object->uid != object.uid || object.generation < node.object->generation)) {
-    forget_generations(node);
+  if (node.object) {
+    keep_generations(node, node.object->uid == object.uid ? object.generation : 0);
   }
   const bool same_spec = node.object && node.object->spec == object.spec;
   const bool first_seen = !node.object && !node.in_flight;

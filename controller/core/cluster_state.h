@@ -184,6 +184,7 @@ class ClusterState {
   void unsettle(NodeState& node, const ObjectKey& key);
   void remove_bearer(NodeState& node, const std::string& id, const ObjectKey& key);
   void forget_generations(const NodeState& node);
+  void keep_generations(const NodeState& node, std::int64_t up_to);
   void take_object(NodeState& node, NodeLinkSet object);
 
   ControllerConfig config_;

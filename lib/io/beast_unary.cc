@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -76,6 +75,9 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     }
     const auto context = contexts_.get(access_.endpoint, credentials, now);
     if (!context) return fail(credential_error(KubeErrorKind::kTls, context.error()));
+    // No part of a write leaves after the time in which it is allowed.
+    const MonotonicTime until = std::min(call.deadline, call.request.not_after);
+    if (SystemClock().now().monotonic > call.request.not_after) return fail(too_late_to_send());
     RequestText text;
     text.method = call.request.method;
     text.target = call.request.target;
@@ -97,9 +99,9 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     body_.clear();
     HttpExchange exchange;
     exchange.bytes = std::move(*bytes);
-    exchange.head_by = call.deadline;
+    exchange.head_by = until;
     exchange.idle_timeout = call.request.deadline;
-    exchange.deadline = call.deadline;
+    exchange.deadline = until;
     exchange.not_after = call.request.not_after;
     connection_->start(std::move(exchange), *this);
   }
@@ -161,44 +163,88 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
-// A lane has clients of its own; a request goes to that with the fewest waiting.
-class ParallelUnaryClient final : public UnaryClient {
+// Some clients, and a queue from which each takes its next request when it is free: what hangs at
+// one holds up nothing that another could send.
+class BeastLane {
  public:
-  ParallelUnaryClient(EventLoop& loop, const ClusterAccess& access, const std::string& user_agent,
-                      int workers) {
-    for (const auto& [lane, count] :
-         {std::pair(UnaryLane::kLease, 1), std::pair(UnaryLane::kAnswer, kAnswerCallsAtOnce),
-          std::pair(UnaryLane::kOther, workers)}) {
-      std::vector<Client>& clients = clients_of(lane);
-      for (int i = 0; i < count; ++i) {
-        clients.push_back({make_beast_unary_client(loop, access, user_agent)});
-      }
+  BeastLane(EventLoop& loop, const ClusterAccess& access, const std::string& user_agent, int count)
+      : loop_(loop) {
+    for (int i = 0; i < count; ++i) {
+      idle_.push_back(clients_.size());
+      clients_.push_back(make_beast_unary_client(loop, access, user_agent));
     }
   }
 
-  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
-    std::vector<Client>& clients = clients_of(unary_lane(request.target));
-    Client& chosen =
-        *std::min_element(clients.begin(), clients.end(),
-                          [](const Client& a, const Client& b) { return a.waiting < b.waiting; });
-    ++chosen.waiting;
-    chosen.client->send(std::move(request), [&chosen, done = std::move(done)](UnaryResult result) {
-      --chosen.waiting;
-      done(std::move(result));
-    });
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) {
+    if (waiting_.size() >= kQueueLength) {
+      loop_.post([done = std::move(done), alive = std::weak_ptr<int>(alive_)] {
+        if (!alive.expired()) done(tl::unexpected<KubeError>(full_queue()));
+      });
+      return;
+    }
+    const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
+    waiting_.push_back({std::move(request), std::move(done), deadline});
+    send_next();
   }
 
  private:
-  struct Client {
-    std::unique_ptr<UnaryClient> client;
-    int waiting = 0;
+  struct Waiting {
+    UnaryRequest request;
+    std::function<void(UnaryResult)> done;
+    MonotonicTime deadline;
   };
 
-  std::vector<Client>& clients_of(UnaryLane lane) {
-    return clients_[static_cast<std::size_t>(lane)];
+  void send_next() {
+    if (waiting_.empty() || idle_.empty()) return;
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    const std::size_t client = idle_.back();  // the one that was used last: its connection is open
+    idle_.pop_back();
+    const MonotonicTime now = SystemClock().now().monotonic;
+    next.request.deadline = std::max(next.deadline - now, Duration(0));
+    clients_[client]->send(std::move(next.request),
+                           [this, client, done = std::move(next.done)](UnaryResult result) {
+                             idle_.push_back(client);
+                             send_next();
+                             done(std::move(result));  // last: it may destroy this
+                           });
   }
 
-  std::array<std::vector<Client>, 3> clients_;  // by lane; none moves once they are made
+  EventLoop& loop_;
+  std::vector<std::unique_ptr<UnaryClient>> clients_;
+  std::vector<std::size_t> idle_;
+  std::deque<Waiting> waiting_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+class ParallelUnaryClient final : public UnaryClient {
+ public:
+  ParallelUnaryClient(EventLoop& loop, const ClusterAccess& access, const std::string& user_agent,
+                      int workers)
+      : leases_(loop, access, user_agent, 1),
+        answers_(loop, access, user_agent, kAnswerCallsAtOnce),
+        others_(loop, access, user_agent, workers) {}
+
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    lane_of(request.target).send(std::move(request), std::move(done));
+  }
+
+ private:
+  BeastLane& lane_of(std::string_view target) {
+    switch (unary_lane(target)) {
+      case UnaryLane::kLease:
+        return leases_;
+      case UnaryLane::kAnswer:
+        return answers_;
+      case UnaryLane::kOther:
+        return others_;
+    }
+    __builtin_unreachable();
+  }
+
+  BeastLane leases_;
+  BeastLane answers_;
+  BeastLane others_;
 };
 
 }  // namespace

@@ -252,18 +252,11 @@ class Caller {
     http::http_request message = message_of(request, *authorization, sink);
     // Credentials may have taken time (a plugin, files), so the clock is read again, last thing.
     if (SystemClock().now().monotonic > request.not_after) {
-      attempt.error = transport_error_cancelled();
+      attempt.error = too_late_to_send();
       return attempt;
     }
     run(message, *sink, request.target, std::min(deadline, request.not_after), attempt);
     return attempt;
-  }
-
-  static KubeError transport_error_cancelled() {
-    KubeError error;
-    error.kind = KubeErrorKind::kCancelled;
-    error.message = "not sent: the time in which this write was allowed has passed";
-    return error;
   }
 
   // When they were there; nullopt at the deadline, or when the client is being destroyed.

@@ -19,8 +19,9 @@ std::unique_ptr<StreamTransport> make_beast_stream_transport(EventLoop& loop, Cl
 std::unique_ptr<UnaryClient> make_beast_unary_client(EventLoop& loop, ClusterAccess access,
                                                      std::string user_agent);
 
-// `workers` such clients, and more for Leases and for answers (unary_lane.h): what
-// make_cpprest_unary_client is, for API servers that cpprestsdk cannot reach.
+// `workers` such clients, and more for Leases and for answers (unary_lane.h), each taking the next
+// request when it is free: what make_cpprest_unary_client is, without threads. For what must leave
+// at once, and for API servers that cpprestsdk cannot reach.
 std::unique_ptr<UnaryClient> make_parallel_beast_unary_client(EventLoop& loop,
                                                               const ClusterAccess& access,
                                                               const std::string& user_agent,

@@ -170,10 +170,7 @@ class Link final : public std::enable_shared_from_this<Link> {
     error_code error;
     auto token = asio::redirect_error(asio::use_awaitable, error);
     if (now() > exchange_.not_after) {
-      KubeError late;
-      late.kind = KubeErrorKind::kCancelled;
-      late.message = "not sent: the time in which this write was allowed has passed";
-      co_return finish(std::move(late));
+      co_return finish(too_late_to_send());
     }
     const auto request = asio::buffer(exchange_.bytes);
     co_await asio::async_write(stream, request, token);

@@ -124,4 +124,11 @@ KubeError credential_late() {
   return out;
 }
 
+KubeError too_late_to_send() {
+  KubeError out;
+  out.kind = KubeErrorKind::kCancelled;
+  out.message = "not sent: the time in which this write was allowed has passed";
+  return out;
+}
+
 }  // namespace loglink

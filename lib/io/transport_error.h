@@ -39,4 +39,7 @@ KubeError credential_error(KubeErrorKind kind, const Error& error);
 // The deadline passed while the credential was waited for: nothing was sent.
 KubeError credential_late();
 
+// The time in which a write was allowed (UnaryRequest::not_after) had passed: nothing was sent.
+KubeError too_late_to_send();
+
 }  // namespace loglink

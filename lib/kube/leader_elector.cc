@@ -26,7 +26,9 @@ auto record(const Lease& lease) {
 // is set back; one that takes the Lease again, of which claim() leaves a trace, has seen it go
 // back. With each other holder the number of transitions goes up, unless somebody makes the Lease
 // anew.
+// One that `drain` left is deleted to go on, and then made anew.
 bool went_back(const Lease& before, const Lease& now) {
+  if (before.holder == names::kDrainedHolder) return now.acquired < before.acquired;
   if (now.transitions < before.transitions) return true;
   if (now.holder.empty()) return false;  // given up
   if (now.holder != before.holder) return now.transitions == before.transitions;
@@ -107,7 +109,11 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
     next_try_ = now.monotonic;
     return;
   }
-  if (observed_ && went_back(*observed_, *result)) lease_went_back();
+  if (is_own_claim(*result)) {
+    takes_again_ = false;
+  } else if (observed_ && went_back(*observed_, *result)) {
+    lease_went_back();
+  }
   observe(*result, now.monotonic);
   if (!holds()) allowed_until_ = {};
   write_next_ = may_take(now.monotonic);
@@ -172,6 +178,12 @@ void LeaderElector::observe(const Lease& lease, MonotonicTime now) {
   observed_ = lease;
 }
 
+// What a write of ours has made of it, whose answer was lost.
+bool LeaderElector::is_own_claim(const Lease& lease) const {
+  if (lease.holder != identity_ || !claimed_at_ || lease.acquired != claimed_at_) return false;
+  return !holds() || observed_->acquired != claimed_at_;
+}
+
 bool LeaderElector::holds() const { return observed_ && observed_->holder == identity_; }
 
 bool LeaderElector::may_take(MonotonicTime now) const {
@@ -184,7 +196,7 @@ bool LeaderElector::may_take(MonotonicTime now) const {
   return now >= observed_at_ + std::chrono::seconds(observed_->duration_seconds);
 }
 
-Lease LeaderElector::claim(Now now) const {
+Lease LeaderElector::claim(Now now) {
   Lease lease;
   if (observed_) lease = *observed_;
   lease.namespace_name = config_.lease_namespace;
@@ -193,7 +205,8 @@ Lease LeaderElector::claim(Now now) const {
   // back.
   if (!holds() || takes_again_) {
     if (observed_) ++lease.transitions;
-    lease.acquired = now.wall;
+    lease.acquired = std::chrono::floor<std::chrono::microseconds>(now.wall);
+    claimed_at_ = lease.acquired;
   }
   lease.holder = identity_;
   lease.duration_seconds = whole_seconds(config_.lease_duration);

@@ -68,7 +68,8 @@ class LeaderElector {
   void lease_went_back();
   [[nodiscard]] bool holds() const;
   [[nodiscard]] bool may_take(MonotonicTime now) const;
-  [[nodiscard]] Lease claim(Now now) const;
+  [[nodiscard]] Lease claim(Now now);
+  [[nodiscard]] bool is_own_claim(const Lease& lease) const;
   [[nodiscard]] Duration retry_delay(const KubeError& error);
 
   LeaderElectionConfig config_;
@@ -80,11 +81,12 @@ class LeaderElector {
   MonotonicTime request_sent_{};
   MonotonicTime allowed_until_{};  // 0 when not leading
   Pending pending_ = Pending::kNone;
-  bool has_looked_ = false;        // the server has said at least once what is there
-  bool drained_at_start_ = false;  // `drain` held it when we first looked, and has ever since
-  bool write_next_ = false;        // what was read allows a write; else read first
-  bool went_back_ = false;         // for take_went_back()
-  bool takes_again_ = false;       // the next write is no renewal
+  bool has_looked_ = false;             // the server has said at least once what is there
+  bool drained_at_start_ = false;       // `drain` held it when we first looked, and has ever since
+  bool write_next_ = false;             // what was read allows a write; else read first
+  bool went_back_ = false;              // for take_went_back()
+  bool takes_again_ = false;            // the next write is no renewal
+  std::optional<WallTime> claimed_at_;  // the acquireTime of our latest write that was none
   bool shutting_down_ = false;
   bool released_ = false;
 };

@@ -1,4 +1,4 @@
-// One contract for both unary clients: Beast's and cpprestsdk's behave the same.
+// One contract for all unary clients: Beast's, several of them, and cpprestsdk's behave the same.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -20,13 +20,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-enum class Library { kBeast, kCpprest };
+enum class Library { kBeast, kParallelBeast, kCpprest };
 
 std::unique_ptr<UnaryClient> make_client(Library library, EventLoop& loop,
                                          const ClusterAccess& access, int workers) {
   switch (library) {
     case Library::kBeast:
       return make_beast_unary_client(loop, access, "loglink-test/1");
+    case Library::kParallelBeast:
+      return make_parallel_beast_unary_client(loop, access, "loglink-test/1", workers);
     case Library::kCpprest:
       initialize_cpprest();
       return make_cpprest_unary_client(loop, access, "loglink-test/1", workers);
@@ -86,9 +88,18 @@ class UnaryClientTest : public ::testing::TestWithParam<Library> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Library, UnaryClientTest,
-                         ::testing::Values(Library::kBeast, Library::kCpprest),
+                         ::testing::Values(Library::kBeast, Library::kParallelBeast,
+                                           Library::kCpprest),
                          [](const auto& parameter) {
-                           return parameter.param == Library::kBeast ? "Beast" : "Cpprest";
+                           switch (parameter.param) {
+                             case Library::kBeast:
+                               return "Beast";
+                             case Library::kParallelBeast:
+                               return "ParallelBeast";
+                             case Library::kCpprest:
+                               return "Cpprest";
+                           }
+                           __builtin_unreachable();
                          });
 
 TEST_P(UnaryClientTest, WaitsForACredentialUntilTheDeadline) {
@@ -407,6 +418,29 @@ TEST_P(UnaryClientTest, NeverSendsAWriteWhoseTimeHasPassed) {
   EXPECT_TRUE(send(early));
 }
 
+// The last byte, too: a new leader counts on it.
+TEST_P(UnaryClientTest, EndsAWriteThatIsStillOnItsWayWhenItsTimeHasPassed) {
+  std::promise<bool> is_whole;
+  std::promise<void> fence_passed;
+  std::shared_future<void> passed = fence_passed.get_future().share();
+  ScriptedServer server(tls_server(), [&, passed](ServerConnection& connection) {
+    passed.wait();
+    is_whole.set_value(connection.read_request().has_value());
+  });
+  connect(access(server.port()));
+  // More than the kernels' buffers hold.
+  UnaryRequest slow = put(std::string(std::size_t{32} * 1024 * 1024, 'a'));
+  slow.deadline = kPatience;
+  slow.not_after = SystemClock().now().monotonic + milliseconds(500);
+  const UnaryResult result = send(std::move(slow));
+  const MonotonicTime ended = SystemClock().now().monotonic;
+  fence_passed.set_value();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
+  EXPECT_LT(ended, slow.not_after + seconds(5));
+  EXPECT_FALSE(is_whole.get_future().get()) << "the server has all of it";
+}
+
 TEST_P(UnaryClientTest, RefusesACertificateOfAnotherCa) {
   const TestAuthority other;
   ServerOptions options;
@@ -621,7 +655,7 @@ TEST_P(UnaryClientTest, SurvivesCallsThatEndAtTheirDeadlineInTheMiddleOfATransfe
   connect(access(server.port()), 4);
   int deadlines = 0;
   // cpprestsdk makes its connections one after the other.
-  const int base = GetParam() == Library::kBeast ? 5 : 50;
+  const int base = GetParam() == Library::kCpprest ? 50 : 5;
   for (int i = 0; i < 15; ++i) {
     std::vector<std::future<UnaryResult>> results;
     for (int j = 0; j < 4; ++j) {
@@ -679,6 +713,44 @@ void expect_other_lanes_go_on_while_answers_wait(MakeClient make) {
     EXPECT_TRUE(result.get()) << target;
   }
   thread.call([&] { client.reset(); });
+}
+
+// Eight at once, as the controller writes specs, and four connections.
+void expect_that_one_that_hangs_holds_up_no_other(MakeClient make) {
+  ScriptedServer server(tls_server(), [](ServerConnection& connection) {
+    while (const auto request = connection.read_request()) {
+      if (request->target.ends_with("hangs")) return connection.wait_for_close();
+      connection.answer(200, "{}");
+    }
+  });
+  LoopThread thread;
+  std::unique_ptr<UnaryClient> client;
+  std::atomic<int> answered{0};
+  thread.call([&] {
+    client = make(thread.loop(), access_to(server.port(), std::make_shared<TestCredentials>()));
+    for (const char* const node : {"hangs", "1", "2", "3", "4", "5", "6", "7"}) {
+      UnaryRequest put;
+      put.method = Method::kPut;
+      put.target = "/apis/loglink.io/v1alpha1/nodelinksets/" + std::string(node);
+      put.deadline = 10 * kPatience;
+      client->send(std::move(put), [&](const UnaryResult& result) { answered += result ? 1 : 0; });
+    }
+  });
+  EXPECT_TRUE(eventually([&] { return answered == 7; })) << answered << " of 7";
+  thread.call([&] { client.reset(); });
+}
+
+TEST(CpprestClientTest, AWriteThatHangsHoldsUpNoOther) {
+  initialize_cpprest();
+  expect_that_one_that_hangs_holds_up_no_other([](EventLoop& loop, const ClusterAccess& access) {
+    return make_cpprest_unary_client(loop, access, "t", 4);
+  });
+}
+
+TEST(ParallelBeastClientTest, AWriteThatHangsHoldsUpNoOther) {
+  expect_that_one_that_hangs_holds_up_no_other([](EventLoop& loop, const ClusterAccess& access) {
+    return make_parallel_beast_unary_client(loop, access, "t", 4);
+  });
 }
 
 TEST(CpprestClientTest, RenewsALeaseAndWritesObjectsWhileWhatIsSaidOnPodsWaits) {

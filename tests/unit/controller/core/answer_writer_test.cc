@@ -546,5 +546,32 @@ TEST_F(AnswerWriterTest, AFinishedPodKeepsItsLastWord) {
   EXPECT_EQ(patches(), 0U);
 }
 
+// Our write's answer came, the watch is one behind, and the agent's status has made our next write
+// conflict: what is taken then is older, and nothing was restored.
+TEST_F(AnswerWriterTest, AConflictWhileTheWatchIsBehindForgetsNoGeneration) {
+  publish_web0();
+  cluster_.hold_events(true);
+  const auto put = [&](const PodView& pod) {
+    cluster_.put_pod(pod);
+    cluster_.controller().pod_upserted(cluster_.pods().at(pod.key()), cluster_.now);
+    cluster_.settle();
+  };
+  put(simple_pod().watch("/var/log/app/sub"));
+  const NodeLinkSet second = *cluster_.object("node-a");
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
+  put(simple_pod().named("prod", "web-1").uid("u1"));
+  ASSERT_GT(cluster_.object("node-a")->generation, second.generation);
+  cluster_.controller().object_upserted(second, cluster_.now);
+  cluster_.settle();
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.status.refused = 7; });
+  put(simple_pod().named("prod", "web-2").uid("u2"));
+  cluster_.hold_events(false);
+  cluster_.deliver();
+  for (int second_after = 0; second_after < 20; ++second_after) {
+    cluster_.advance(seconds(1));
+    ASSERT_EQ(cluster_.answers(kWeb0).status, "Pending") << "no agent has seen its directory";
+  }
+}
+
 }  // namespace
 }  // namespace loglink

@@ -542,6 +542,64 @@ TEST_F(LeaderElectorTest, ADrainedLeaseThatIsDeletedHasNotGoneBack) {
   EXPECT_FALSE(elector_->take_went_back());
 }
 
+// The other replica makes it anew before this one looks.
+TEST_F(LeaderElectorTest, ADrainedLeaseThatAnotherMakesAnewHasNotGoneBack) {
+  server_.put("other", 15);
+  settle();
+  Lease drained = *server_.lease_;
+  drained.holder = std::string(names::kDrainedHolder);
+  drained.transitions = 4;
+  drained.acquired = now_.wall;
+  drained.duration_seconds = 600;
+  ASSERT_TRUE(server_.write(drained));
+  live(seconds(5));
+  server_.remove();
+  Lease anew;
+  anew.holder = "other";
+  anew.duration_seconds = 15;
+  anew.acquired = anew.renewed = now_.wall;
+  ASSERT_TRUE(server_.write(anew));
+  live(seconds(3));
+  EXPECT_FALSE(elector_->take_went_back());
+
+  Lease backup = *server_.lease_;
+  backup.holder = std::string(names::kDrainedHolder);
+  ASSERT_TRUE(server_.write(backup));
+  live(seconds(3));
+  backup.holder = "other";
+  backup.acquired = *anew.acquired - seconds(100);
+  backup.resource_version = server_.lease_->resource_version;
+  ASSERT_TRUE(server_.write(backup));
+  live(seconds(3));
+  EXPECT_TRUE(elector_->take_went_back()) << "a backup from before the drain";
+}
+
+// A server that has just been restored is where answers are lost.
+TEST_F(LeaderElectorTest, NoticesOnceHoweverManyAnswersAreLost) {
+  live(seconds(10));
+  Lease backup = *server_.lease_;
+  live(seconds(10));
+  backup.resource_version = "backup";
+  server_.lease_ = backup;
+  int noticed = 0;
+  int to_lose = 3;
+  const MonotonicTime end = now_.monotonic + seconds(20);
+  while (now_.monotonic < end) {
+    go_to_wakeup();
+    const auto request = elector_->poll(now_);
+    if (!request) continue;
+    tl::expected<Lease, KubeError> answer = serve(*request);
+    if (noticed > 0 && answer && !is_get(*request) && to_lose > 0) {
+      --to_lose;
+      answer = tl::unexpected(error_of(Kind::kDeadline));
+    }
+    elector_->answered(answer, now_);
+    noticed += elector_->take_went_back() ? 1 : 0;
+  }
+  EXPECT_EQ(to_lose, 0);
+  EXPECT_EQ(noticed, 1);
+}
+
 class ElectionWorld {
  public:
   explicit ElectionWorld(std::uint64_t seed) : random_(seed) {
