@@ -226,7 +226,8 @@ class ParallelUnaryClient final : public UnaryClient {
         others_(loop, access, user_agent, workers) {}
 
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
-    lane_of(request.target).send(std::move(request), std::move(done));
+    BeastLane& lane = lane_of(request.target);
+    lane.send(std::move(request), std::move(done));
   }
 
  private:
