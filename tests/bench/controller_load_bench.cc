@@ -258,9 +258,9 @@ void run_load() {
   std::printf("| %.0f pod events/s for %.0f s, CPU | %.2f | %.1f %% of a core | 30 %% |\n",
               kEventsPerSecond * kChurnSeconds / wall.count(), wall.count(), share / 0.3,
               share * 100);
-  std::printf("| the same, memory (RSS) before and after | %.2f | %.1f MB | %.1f MB |\n",
-              controller->status_mb("VmRSS") / rss_before, controller->status_mb("VmRSS"),
-              rss_before);
+  const double rss_after = controller->status_mb("VmRSS");
+  std::printf("| the same, memory (RSS) after, before | %.2f | %.1f MB | %.1f MB |\n",
+              rss_after / rss_before, rss_after, rss_before);
   std::fflush(stdout);
 }
 

@@ -160,6 +160,13 @@ TEST(Docs, EveryKindOfRequestIsDocumented) {
   }
 }
 
+TEST(Docs, EveryAlertIsDocumented) {
+  const std::set<std::string> alerts =
+      matches(read_text("charts/loglink/files/alerts.yaml"), R"(- alert: (\w+))");
+  EXPECT_GT(alerts.size(), 8U) << "the expression no longer finds the alerts";
+  EXPECT_EQ(matches(read_text("docs/reference/metrics.md"), R"(\n\| `(Loglink\w+)`)"), alerts);
+}
+
 // A graph or an alert on a metric or label that is not there stays empty, silently.
 TEST(Docs, DashboardAndAlertsUseMetricsAndLabelsThatExist) {
   const std::string reference = read_text("docs/reference/metrics.md");
