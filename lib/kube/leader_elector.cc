@@ -128,15 +128,19 @@ void LeaderElector::got(const tl::expected<Lease, KubeError>& result, Now now) {
 
 void LeaderElector::wrote(const tl::expected<Lease, KubeError>& result, Now now) {
   if (result) {
-    observe(*result, now.monotonic);
-    if (holds()) takes_again_ = false;
-    if (!shutting_down_ && !holds()) {
-      // Not what was written: an answer to somebody else gives no right.
-      allowed_until_ = {};
+    if (!shutting_down_ && !is_as_sent(*result)) {
+      // An answer to somebody else, or, from a proxy that mixes them up, to an earlier write of
+      // ours: it gives no right. What there is, the next look tells.
+      if (result->holder != identity_) {
+        observe(*result, now.monotonic);
+        allowed_until_ = {};
+      }
       write_next_ = false;
       next_try_ = now.monotonic + config_.retry_period;
       return;
     }
+    observe(*result, now.monotonic);
+    takes_again_ = false;
     // From when it was sent: the answer may have taken any time, and others count from the write.
     if (!shutting_down_) allowed_until_ = request_sent_ + config_.renew_deadline;
     write_next_ = true;
@@ -178,10 +182,17 @@ void LeaderElector::observe(const Lease& lease, MonotonicTime now) {
   observed_ = lease;
 }
 
-// What a write of ours has made of it, whose answer was lost.
+// What a write of ours has made of it, whose answer was lost. A claim has one transition more than
+// what it was made from: one with no more was seen long ago, and is back from a backup.
 bool LeaderElector::is_own_claim(const Lease& lease) const {
   if (lease.holder != identity_ || !claimed_at_ || lease.acquired != claimed_at_) return false;
-  return !holds() || observed_->acquired != claimed_at_;
+  if (!observed_) return true;
+  return lease.transitions > observed_->transitions && observed_->acquired != claimed_at_;
+}
+
+bool LeaderElector::is_as_sent(const Lease& lease) const {
+  return sent_ && lease.holder == sent_->holder && lease.acquired == sent_->acquired &&
+         lease.renewed == sent_->renewed && lease.transitions == sent_->transitions;
 }
 
 bool LeaderElector::holds() const { return observed_ && observed_->holder == identity_; }
@@ -210,7 +221,8 @@ Lease LeaderElector::claim(Now now) {
   }
   lease.holder = identity_;
   lease.duration_seconds = whole_seconds(config_.lease_duration);
-  lease.renewed = now.wall;
+  lease.renewed = std::chrono::floor<std::chrono::microseconds>(now.wall);
+  sent_ = lease;
   return lease;
 }
 

@@ -70,12 +70,14 @@ class LeaderElector {
   [[nodiscard]] bool may_take(MonotonicTime now) const;
   [[nodiscard]] Lease claim(Now now);
   [[nodiscard]] bool is_own_claim(const Lease& lease) const;
+  [[nodiscard]] bool is_as_sent(const Lease& lease) const;
   [[nodiscard]] Duration retry_delay(const KubeError& error);
 
   LeaderElectionConfig config_;
   std::string identity_;
   Random& random_;
   std::optional<Lease> observed_;
+  std::optional<Lease> sent_;    // by the last write that is no release
   MonotonicTime observed_at_{};  // when the record of observed_ last changed
   MonotonicTime next_try_{};
   MonotonicTime request_sent_{};

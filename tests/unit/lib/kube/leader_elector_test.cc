@@ -519,6 +519,41 @@ TEST_F(LeaderElectorTest, ACandidateThatLookedOnlyBeforeAndAfterNoticesItToo) {
   EXPECT_EQ(server_.lease_->acquired, renewed.acquired);
 }
 
+// Leadership moved between backup and restore, and the process that led before is still there: what
+// it finds is its own claim, which it made long ago.
+TEST_F(LeaderElectorTest, AClaimOfItsOwnThatABackupBringsBackIsNoNews) {
+  live(seconds(10));
+  Lease backup = *server_.lease_;
+  ASSERT_EQ(backup.holder, "me");
+  server_.put("other", 15);
+  server_.lease_->transitions = backup.transitions + 1;
+  live(seconds(3));
+  ASSERT_FALSE(elector_->take_went_back());
+  backup.resource_version = "backup";
+  server_.lease_ = backup;
+  live(seconds(3));
+  EXPECT_TRUE(elector_->take_went_back());
+  EXPECT_EQ(server_.lease_->holder, "me");
+  EXPECT_NE(server_.lease_->acquired, backup.acquired) << "taken again, for others to see";
+}
+
+// A proxy that mixes answers up gives that of an earlier renewal, and this one was refused.
+TEST_F(LeaderElectorTest, AnAnswerToAnEarlierRenewalGivesNoRight) {
+  live(seconds(4));
+  const Lease earlier = *server_.lease_;
+  const MonotonicTime until = elector_->writes_allowed_until();
+  ASSERT_TRUE(leads());
+  int renewals = 0;
+  while (renewals < 3) {
+    go_to_wakeup();
+    const auto request = elector_->poll(now_);
+    if (!request) continue;
+    if (!is_get(*request)) ++renewals;
+    elector_->answered(earlier, now_);
+    EXPECT_EQ(elector_->writes_allowed_until(), until);
+  }
+}
+
 TEST_F(LeaderElectorTest, ALeaseThatIsGivenUpHasNotGoneBack) {
   server_.put("other", 15);
   server_.lease_->transitions = 7;
