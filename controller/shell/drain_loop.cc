@@ -195,6 +195,10 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
       const bool is_ours = lease->holder == names::kDrainedHolder && lease_acquired_ &&
                            lease->acquired == lease_acquired_;
       if (!lease->holder.empty() && !is_ours) has_former_holder_ = true;
+      if (writes_from_ && lease->holder != names::kDrainedHolder) {
+        broken_off("the Lease is now held by \"" + lease->holder + "\"");
+        return;
+      }
       lease_ = std::move(*lease);
       lease_read_ = true;
       return;
@@ -213,10 +217,18 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   if (!raced && !result) say("lease", result.error());
 }
 
+// Somebody wants links again: to take the Lease once more would fight them.
+void DrainLoop::broken_off(const std::string& why) {
+  writes_until_ = {};
+  log_({RemarkLevel::kWarning, "the drain was broken off, and ends", {{"reason", why}}});
+  give_up();
+}
+
 void DrainLoop::lease_taken(MonotonicTime now, Lease written) {
   const std::string before = lease_ ? lease_->holder : "";
   lease_ = std::move(written);
   lease_again_ = now + config_.leader_election.retry_period;
+  writes_until_ = lease_sent_ + config_.leader_election.renew_deadline;
   if (writes_from_ && before == names::kDrainedHolder) return;
   // Where nobody held it, nobody has to stop.
   writes_from_ = has_former_holder_ ? now + config_.leader_election.renew_deadline : now;
@@ -226,6 +238,7 @@ void DrainLoop::lease_taken(MonotonicTime now, Lease written) {
 }
 
 void DrainLoop::empty_objects(Now now) {
+  if (now.monotonic >= writes_until_) return;  // the answer to a renewal brings us back
   for (const auto& [name, object] : objects_) {
     if (under_way_.size() >= kMaxUnderWay) return;
     if (under_way_.contains(name)) continue;
@@ -237,7 +250,9 @@ void DrainLoop::empty_objects(Now now) {
     changed.spec = *std::move(spec);
     changed.status = {};
     under_way_.insert(name);
-    ports_.writes.send(put_node_link_set_request(name, encode_node_link_set(changed)),
+    UnaryRequest request = put_node_link_set_request(name, encode_node_link_set(changed));
+    request.not_after = writes_until_;
+    ports_.writes.send(std::move(request),
                        [this, node = name, sent = changed.spec,
                         alive = std::weak_ptr<int>(alive_)](const UnaryResult& result) {
                          if (alive.expired()) return;

@@ -32,7 +32,8 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   void step();
   [[nodiscard]] MonotonicTime next_wakeup() const;
   [[nodiscard]] bool finished() const { return finished_; }
-  // Asks it to end early; nodes that are not done are then named.
+  // It ends early too when another has taken the Lease from it, which is how it is broken off. Asks
+  // it to end early; nodes that are not done are then named.
   void give_up();
 
   struct Unfinished {
@@ -56,6 +57,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   void take_lease(Now now);
   void lease_answered(UnaryResult result, bool was_write);
   void lease_taken(MonotonicTime now, Lease written);
+  void broken_off(const std::string& why);
   void empty_objects(Now now);
   void object_answered(const std::string& node, const NodeLinkSetSpec& sent,
                        const UnaryResult& result);
@@ -79,6 +81,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   bool lease_read_ = false;
   MonotonicTime lease_again_{};
   MonotonicTime lease_sent_{};
+  MonotonicTime writes_until_{};  // another may take the Lease later, if we do not renew it
   // From then on nobody else may write: the former leader's right has ended.
   std::optional<MonotonicTime> writes_from_;
   std::map<std::string, MonotonicTime> retry_at_;

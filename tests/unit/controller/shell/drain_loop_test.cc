@@ -306,6 +306,7 @@ class WriteAnswers final : public UnaryClient {
       return inner_.send(std::move(request), std::move(done));
     }
     ++writes;
+    last_not_after = request.not_after;
     waiting_.push_back({std::move(request), std::move(done)});
     most_at_once = std::max(most_at_once, waiting_.size());
   }
@@ -318,11 +319,27 @@ class WriteAnswers final : public UnaryClient {
 
   int writes = 0;
   std::size_t most_at_once = 0;
+  MonotonicTime last_not_after{};
 
  private:
   UnaryClient& inner_;
   const Answer answer_;
   std::vector<std::pair<UnaryRequest, std::function<void(UnaryResult)>>> waiting_;
+};
+
+class UnreachableAtTimes final : public UnaryClient {
+ public:
+  explicit UnreachableAtTimes(UnaryClient& inner) : inner_(inner) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    if (!unreachable) return inner_.send(std::move(request), std::move(done));
+    KubeError error;
+    error.kind = KubeErrorKind::kRefused;
+    done(tl::unexpected(error));
+  }
+  bool unreachable = false;
+
+ private:
+  UnaryClient& inner_;
 };
 
 // Drain as its command drives it: a step whenever it asks for one.
@@ -331,8 +348,9 @@ class DrainRun {
   DrainRun(World& world, WriteAnswers::Answer answer)
       : world_(world),
         writes(*client_, std::move(answer)),
+        leases(*client_),
         drain_(
-            ControllerConfig{}, minutes(2), {*client_, writes, *client_, world.clock, random_},
+            ControllerConfig{}, minutes(2), {*client_, writes, leases, world.clock, random_},
             [this](const Remark& remark) { said += remark.message + "\n"; },
             [this] { awake_ = true; }) {
     drain_.start();
@@ -371,6 +389,8 @@ class DrainRun {
  public:
   std::string said;
   WriteAnswers writes;
+  UnreachableAtTimes leases;
+  [[nodiscard]] bool finished() const { return drain_.finished(); }
 
  private:
   DrainLoop drain_;
@@ -430,6 +450,45 @@ TEST(DrainLoopTest, AWriteThatDoesNotHelpIsTriedAgainOnceASecond) {
     EXPECT_LE(drain.writes.writes, 3 * 7);
     EXPECT_THAT(drain.said, HasSubstr("trying again"));
   }
+}
+
+// Who starts later than the last renewal that was answered may lead after the lease's duration.
+TEST(DrainLoopTest, WritesNothingMoreWhenItCannotRenewTheLease) {
+  World world(23);
+  publish_sets(world, 3);
+  DrainRun drain(world, [&](const UnaryRequest&) { return refused(KubeErrorKind::kConflict); });
+  drain.run_until_first_write();
+  const MonotonicTime last_renewal = world.clock.now().monotonic;
+  const Duration right_to_write = ControllerConfig().leader_election.renew_deadline;
+  EXPECT_GT(drain.writes.last_not_after, last_renewal);
+  EXPECT_LE(drain.writes.last_not_after, last_renewal + right_to_write);
+  drain.leases.unreachable = true;
+  drain.run(right_to_write);
+  const int before = drain.writes.writes;
+  EXPECT_GT(before, 3 * 5);
+  drain.run(seconds(30));
+  EXPECT_EQ(drain.writes.writes, before);
+  drain.leases.unreachable = false;
+  drain.run(seconds(5));
+  EXPECT_GT(drain.writes.writes, before);
+}
+
+// Somebody deleted it while the drain stood still, and a controller leads.
+TEST(DrainLoopTest, EndsWhenItsLeaseIsTaken) {
+  World world(24);
+  publish_sets(world, 3);
+  DrainRun drain(world, [&](const UnaryRequest&) { return refused(KubeErrorKind::kConflict); });
+  drain.run_until_first_write();
+  json lease = world.object(kLease);
+  lease["spec"]["holderIdentity"] = "controller";
+  ASSERT_EQ(world.request("PUT", kLease, lease).status, 200);
+  drain.run(seconds(5));
+  EXPECT_TRUE(drain.finished());
+  EXPECT_THAT(drain.said, HasSubstr("the drain was broken off"));
+  const int before = drain.writes.writes;
+  drain.run(seconds(5));
+  EXPECT_EQ(drain.writes.writes, before);
+  EXPECT_EQ(world.object(kLease)["spec"]["holderIdentity"], "controller");
 }
 
 TEST(DrainLoopTest, AFewObjectsAreWrittenAtATime) {
