@@ -14,8 +14,11 @@ namespace {
 
 // Building a status costs; a burst of links makes one.
 constexpr Duration kStatusEvery = std::chrono::milliseconds(100);
-// How often the API is asked again whether the object is really not there.
+// How often the API is asked again whether the object is really not there, while links hang on it;
+// and where none do, so that only the watch has something to tell: most nodes of a large cluster
+// may have no pod that asks for links.
 constexpr Duration kAbsenceEvery = std::chrono::seconds(30);
+constexpr Duration kIdleAbsenceEvery = std::chrono::minutes(10);
 constexpr Duration kReadAgain = std::chrono::seconds(1);
 
 ListWatchOptions watch_options(const std::string& node_name) {
@@ -201,7 +204,9 @@ void NodeLinkSetSession::read_answered(const UnaryResult& result) {
     confirmed_absent_ = true;
     backoff_.reset();
     agent_.set_absent(now);
-    read_at_ = now.monotonic + random_.between(kAbsenceEvery / 2, kAbsenceEvery);
+    const bool has_sources = agent_.desired() && !agent_.desired()->spec.sources.empty();
+    const Duration every = has_sources ? kAbsenceEvery : kIdleAbsenceEvery;
+    read_at_ = now.monotonic + random_.between(every / 2, every);
   } else {
     agent_.set_unknown();
     confirmed_absent_ = false;

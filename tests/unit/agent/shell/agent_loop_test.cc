@@ -239,6 +239,25 @@ TEST_F(AgentLoopTest, OnlyANotFoundThatLastsEmptiesTheSet) {
   EXPECT_THAT(links(), IsEmpty());
 }
 
+// Five thousand of them, each asking twice a minute, would be a load for nothing.
+TEST_F(AgentLoopTest, ANodeWithoutAnObjectAsksForItFewTimesAnHourAndHearsOfItAtOnce) {
+  deliver("");
+  std::size_t asked = 0;
+  for (int i = 0; i < 120; ++i) {
+    while (client_.waiting() > 0) {
+      client_.answer_error(KubeErrorKind::kNotFound);
+      ++asked;
+    }
+    run_for(seconds(30));
+  }
+  EXPECT_TRUE(loop_->session()->confirmed_absent());
+  EXPECT_GE(asked, 6U);
+  EXPECT_LE(asked, 14U);
+  transport_.send_line(event("ADDED", object_json(12, 3)));
+  run_for(milliseconds(100));
+  EXPECT_THAT(links(), SizeIs(1));
+}
+
 // The deletion overtakes the answer to a write, which then seems to show the object again.
 TEST_F(AgentLoopTest, AnObjectWhoseDeletionOvertookAnAnswerIsFoundToBeGone) {
   deliver(object_json(10, 3));
