@@ -320,6 +320,8 @@ Dirty ClusterState::upsert_object(NodeLinkSet object, MonotonicTime now) {
   const std::string name = object.name;
   NodeState& node = nodes_[name];
   node.shown_uid = object.uid;
+  // It is back: from a backup, or its deletion was told of an earlier one of our own writes.
+  if (object.uid == node.gone_uid) node.gone_uid.clear();
   if (node.object && node.object->uid == object.uid &&
       object.generation < node.object->generation && now < node.answer_trusted_until) {
     node.held_back = std::move(object);

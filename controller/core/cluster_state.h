@@ -78,7 +78,10 @@ struct NodeState {
   std::optional<VainWrite> vain_write;
   std::optional<RefusedWrites> refused_writes;
 
+  bool wants_owner = false;                  // its Node is to be read before it can be written
   std::string node_uid;                      // of a GET whose answer is not used yet; "" otherwise
+  bool puts_owner_back = false;              // what is being written
+  MonotonicTime owner_trusted_until{};       // whether or not it is there
   std::optional<NodeLinkSetSpec> in_flight;  // the spec that is being written
   std::string sent_version;                  // of the object that it was made from
   bool not_found = false;                    // what we know as object: a write has answered so

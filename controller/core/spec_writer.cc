@@ -15,6 +15,12 @@ constexpr double kWritesPerSecond = 50;
 constexpr double kBytesPerSecond = 1024.0 * 1024;
 constexpr double kByteBurst = 96.0 * 1024 * 1024;
 constexpr int kMaxUnderWay = 8;
+// Of Nodes. 5,000 nodes that are new at once must not wait for these reads.
+constexpr double kReadsPerSecond = 100;
+constexpr int kMaxReadsUnderWay = 4;
+// Again, of nodes that pods name and that do not exist: a tenant may name thousands.
+constexpr double kMissingReadsPerSecond = 10;
+constexpr Duration kMissingRetryFirst = std::chrono::seconds(1);
 // One step must not hold up the loop's streams; the rest comes with the next one.
 constexpr int kLooksPerStep = 64;
 // What the server did not take is tried again after this: nobody tells us that a CRD was replaced.
@@ -25,6 +31,8 @@ constexpr double kVainRetriesPerSecond = 1;
 constexpr double kVainRetryBurst = 8;
 // A rejected source costs two writes each time, and its pod is told anew.
 constexpr Duration kRejectedRetry = std::chrono::minutes(10);
+// Who drops the owner of an object is not fought over it.
+constexpr Duration kOwnerRetry = std::chrono::minutes(10);
 // Wall clocks jump; a removal's time is looked at again at least this often.
 constexpr Duration kTimerMax = std::chrono::seconds(60);
 constexpr Duration kTimerMin = std::chrono::seconds(1);
@@ -34,8 +42,8 @@ constexpr Duration kRetryFirst = std::chrono::milliseconds(200);
 constexpr Duration kPassingRetryMax = std::chrono::seconds(10);
 
 // How long a node's object is refused before its pods are told; nullopt where the server is not
-// reached, and they cannot be told either.
-std::optional<Duration> told_after(KubeErrorKind kind) {
+// reached, and they cannot be told either: unless the Lease is renewed all the while.
+std::optional<Duration> told_after(KubeErrorKind kind, bool elects) {
   switch (kind) {
     case KubeErrorKind::kForbidden:
     case KubeErrorKind::kNotServed:
@@ -55,6 +63,7 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
     case KubeErrorKind::kAlreadyExists:
       return std::chrono::seconds(60);
     case KubeErrorKind::kCancelled:
+      return std::nullopt;
     case KubeErrorKind::kRefused:
     case KubeErrorKind::kDns:
     case KubeErrorKind::kTls:
@@ -62,7 +71,9 @@ std::optional<Duration> told_after(KubeErrorKind kind) {
     case KubeErrorKind::kIdleTimeout:
     case KubeErrorKind::kTruncated:
     case KubeErrorKind::kProtocol:
-      return std::nullopt;
+      // A term ends with the Lease, and with it what has lasted.
+      if (!elects) return std::nullopt;
+      return std::chrono::seconds(60);
   }
   __builtin_unreachable();
 }
@@ -72,9 +83,9 @@ Duration pause_after_look(std::size_t pods) {
   return pods / 1000 * Duration(std::chrono::milliseconds(50));
 }
 
-BackoffPolicy retry_policy() {
+BackoffPolicy retry_policy(Duration first) {
   BackoffPolicy policy;
-  policy.first = kRetryFirst;
+  policy.first = first;
   policy.max = std::chrono::seconds(60);
   return policy;
 }
@@ -102,10 +113,13 @@ std::optional<std::size_t> source_index(const std::string& field) {
 SpecWriter::SpecWriter(ClusterState& state, Random& random)
     : state_(state),
       random_(random),
-      queue_(retry_policy()),
+      queue_(retry_policy(kRetryFirst)),
+      reads_(retry_policy(kRetryFirst)),
       writes_(kWritesPerSecond, kWritesPerSecond),
       bytes_(kBytesPerSecond, kByteBurst),
-      vain_retries_(kVainRetriesPerSecond, kVainRetryBurst) {}
+      vain_retries_(kVainRetriesPerSecond, kVainRetryBurst),
+      read_rate_(kReadsPerSecond, kReadsPerSecond),
+      missing_rate_(kMissingReadsPerSecond, kMissingReadsPerSecond) {}
 
 void SpecWriter::mark(const std::string& node, MonotonicTime at) {
   // Pods that are not bound yet have no object.
@@ -113,14 +127,41 @@ void SpecWriter::mark(const std::string& node, MonotonicTime at) {
 }
 
 MonotonicTime SpecWriter::next_due(MonotonicTime now) const {
-  // An answer brings us back.
-  if (under_way_ >= kMaxUnderWay) return MonotonicTime::never();
-  const MonotonicTime due = queue_.next_due();
-  if (due == MonotonicTime::never()) return due;
-  return std::max({due, writes_.ready_at(now), bytes_.ready_at(now)});
+  // Where as many as may be are under way, an answer brings us back.
+  MonotonicTime next = MonotonicTime::never();
+  if (reads_under_way_ < kMaxReadsUnderWay && reads_.next_due() != MonotonicTime::never()) {
+    next = std::max(reads_.next_due(), read_rate_.ready_at(now));
+  }
+  if (under_way_ < kMaxUnderWay && queue_.next_due() != MonotonicTime::never()) {
+    next =
+        std::min(next, std::max({queue_.next_due(), writes_.ready_at(now), bytes_.ready_at(now)}));
+  }
+  return next;
 }
 
 void SpecWriter::step(Now now, Outcome& outcome) {
+  step_writes(now, outcome);
+  step_reads(now, outcome);
+}
+
+void SpecWriter::step_reads(Now now, Outcome& outcome) {
+  while (reads_under_way_ < kMaxReadsUnderWay &&
+         read_rate_.ready_at(now.monotonic) <= now.monotonic) {
+    const std::optional<std::string> name = reads_.take(now.monotonic);
+    if (!name) return;
+    const NodeState* node = state_.find_node(*name);
+    if (node == nullptr || !node->wants_owner) {
+      reads_.forget(*name);
+      reads_.done(*name);
+      continue;
+    }
+    read_rate_.take(now.monotonic);
+    ++reads_under_way_;
+    outcome.effects.emplace_back(GetNode{*name});
+  }
+}
+
+void SpecWriter::step_writes(Now now, Outcome& outcome) {
   for (int looked = 0; looked < kLooksPerStep; ++looked) {
     // Checked before a node is taken, so that nodes keep their turn when the rate is used up.
     if (under_way_ >= kMaxUnderWay) return;
@@ -175,13 +216,15 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   }
   // Written as it is, an object that is there does not change, and one that is gone is not found.
   const bool is_doubtful = node->only_answered() && now.monotonic >= node->answer_trusted_until;
-  const bool nothing_to_do =
-      node->object ? desired.spec == stored && !is_doubtful && owned_by_node(*node->object)
-                   : desired.spec.sources.empty();
+  const bool is_owned =
+      node->object && (now.monotonic < node->owner_trusted_until || owned_by_node(*node->object));
+  const bool nothing_to_do = node->object ? desired.spec == stored && !is_doubtful && is_owned
+                                          : desired.spec.sources.empty();
   if (nothing_to_do) {
     queue_.forget(name);
     well_again(*node, name, outcome);
     node->conflict_excused = false;
+    node->wants_owner = false;
     return false;
   }
   // It stays in force while it is tried again, or the pods' answers would flicker.
@@ -221,6 +264,9 @@ void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
     queue_.add(name, node.answer_trusted_until);
   }
   if (!node.rejected.empty()) queue_.add(name, node.rejected_until);
+  if (node.object && !owned_by_node(*node.object) && node.owner_trusted_until > now.monotonic) {
+    queue_.add(name, node.owner_trusted_until);
+  }
   if (node.vain_write && node.vain_write->until > now.monotonic) {
     queue_.add(name, node.vain_write->until);
   }
@@ -237,8 +283,9 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   const bool creates = !node.object || node.not_found;
   const bool owned = !creates && owned_by_node(*node.object);
   if (!owned && node.node_uid.empty()) {
-    outcome.effects.emplace_back(GetNode{name});
-    return true;
+    node.wants_owner = true;
+    reads_.add(name, now.monotonic);
+    return false;
   }
   NodeLinkSet object;
   if (!creates) {
@@ -247,6 +294,7 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   }
   object.name = name;
   object.spec = desired;
+  node.puts_owner_back = !owned && !creates;
   if (!owned) {
     std::erase_if(object.owners, [](const OwnerReference& owner) { return owner.kind == "Node"; });
     object.owners.push_back({"v1", "Node", name, node.node_uid});
@@ -278,35 +326,46 @@ void SpecWriter::give_back(const std::string& name, Now now, const KubeError& er
 void SpecWriter::node_answered(const std::string& name,
                                const tl::expected<std::string, KubeError>& uid, Now now,
                                Outcome& outcome) {
-  --under_way_;
+  --reads_under_way_;
   NodeState* node = state_.find_node(name);
-  if (node == nullptr) {
-    queue_.done(name);
-    return;
-  }
-  if (uid) {
+  if (node == nullptr || uid) {
+    reads_.forget(name);
+    reads_.done(name);
+    if (node == nullptr) return;
     node->node_uid = *uid;
     node->node_missing = false;
+    node->wants_owner = false;
     queue_.add(name, now.monotonic);
-    queue_.done(name);
     return;
   }
-  if (uid.error().kind == KubeErrorKind::kNotFound && !node->node_missing) {
-    node->node_missing = true;
-    outcome.remarks.push_back(
-        {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
+  if (uid.error().kind == KubeErrorKind::kCancelled) {
+    reads_.add(name, now.monotonic);
+    reads_.done(name);
+    return;
   }
-  if (uid.error().kind != KubeErrorKind::kNotFound) {
+  WorkQueue::Bounds bounds;
+  bounds.at_least = uid.error().retry_after.value_or(Duration{});
+  if (uid.error().kind == KubeErrorKind::kNotFound) {
+    if (!std::exchange(node->node_missing, true)) {
+      outcome.remarks.push_back(
+          {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
+    }
+    missing_rate_.take(now.monotonic);
+    bounds.at_least =
+        std::max(missing_rate_.ready_at(now.monotonic) - now.monotonic, kMissingRetryFirst);
+  } else {
+    if (passes(uid.error().kind)) bounds.at_most = kPassingRetryMax;
     trouble(*node, name, uid.error(), now, outcome);
   }
-  give_back(name, now, uid.error());
+  reads_.retry(name, now.monotonic, random_, bounds);
 }
 
 // Said in the log when it begins and when it ends, not with each try of each node; on the node's
 // pods when it lasts.
 void SpecWriter::trouble(NodeState& node, const std::string& name, const KubeError& error, Now now,
                          Outcome& outcome) {
-  if (const std::optional<Duration> after = told_after(error.kind)) {
+  const bool elects = state_.config().leader_election.enabled;
+  if (const std::optional<Duration> after = told_after(error.kind, elects)) {
     if (!node.refused_writes) node.refused_writes = RefusedWrites{now.monotonic, error.kind, false};
     RefusedWrites& refused = *node.refused_writes;
     const bool lasts = refused.told || now.monotonic - refused.since >= *after;
@@ -356,6 +415,7 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
   well_again(node, name, outcome);
   node.conflict_excused = false;
   node.wants_news = false;
+  keep_owner(node, name, object, now, outcome);
   if (object.spec == *node.in_flight) {
     const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();
     if (was_outdated) retry_others(now, outcome);
@@ -381,6 +441,19 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
   queue_.forget(name);
   queue_.add(name, now.monotonic);
   queue_.done(name);
+}
+
+// What drops the owner that a write has named, or has dropped one that had to be put back, would do
+// so again.
+void SpecWriter::keep_owner(NodeState& node, const std::string& name, const NodeLinkSet& object,
+                            Now now, Outcome& outcome) {
+  const bool is_kept = owned_by_node(object);
+  if (!is_kept || node.puts_owner_back) node.owner_trusted_until = now.monotonic + kOwnerRetry;
+  if (is_kept || std::exchange(owner_dropped_, true)) return;
+  outcome.remarks.push_back({RemarkLevel::kWarning,
+                             "the server does not keep the owner of a node link set, which stays "
+                             "when its node goes: an admission webhook or policy drops it",
+                             {{"node", name}}});
 }
 
 void SpecWriter::refused(NodeState& node, const std::string& name, const KubeError& error, Now now,

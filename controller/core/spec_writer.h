@@ -1,5 +1,6 @@
 // Keeps each node's object as desired_set says: looks at dirty nodes, compares values, and writes
-// at most one thing per node at a time, within the rates.
+// at most one thing per node at a time, within the rates. Nodes that are to own an object are read
+// on a lane of their own: pods can name thousands that do not exist, and a read may hang.
 #pragma once
 
 #include <optional>
@@ -36,10 +37,15 @@ class SpecWriter {
 
   // When step() has something to do; never() when nothing is due.
   [[nodiscard]] MonotonicTime next_due(MonotonicTime now) const;
-  [[nodiscard]] std::size_t queue_depth() const { return queue_.size(); }
+  // Nodes that wait to be looked at or are written, and Nodes that are to be read.
+  [[nodiscard]] std::size_t queue_depth() const { return queue_.size() + reads_.size(); }
 
  private:
-  // True when a request is under way, which keeps the node from being looked at.
+  void step_writes(Now now, Outcome& outcome);
+  void step_reads(Now now, Outcome& outcome);
+  void keep_owner(NodeState& node, const std::string& name, const NodeLinkSet& object, Now now,
+                  Outcome& outcome);
+  // True when a write is under way, which keeps the node from being looked at.
   bool look_at(const std::string& name, Now now, Outcome& outcome);
   bool write(const std::string& name, NodeState& node, const NodeLinkSetSpec& desired, Now now,
              Outcome& outcome);
@@ -64,11 +70,16 @@ class SpecWriter {
   ClusterState& state_;
   Random& random_;
   WorkQueue queue_;
+  WorkQueue reads_;  // of Nodes
   TokenBucket writes_;
   std::optional<KubeErrorKind> told_trouble_;  // of the last write, when it failed
   TokenBucket bytes_;
   TokenBucket vain_retries_;
+  TokenBucket read_rate_;
+  TokenBucket missing_rate_;
   int under_way_ = 0;
+  int reads_under_way_ = 0;
+  bool owner_dropped_ = false;  // said in the log
 };
 
 }  // namespace loglink

@@ -23,19 +23,25 @@ AnswerWriter::Result without_body(UnaryResult result) {
 }
 
 // An answer about another object (a mixed-up proxy) is not believed.
-tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result, const std::string& name) {
-  if (!result) return tl::unexpected(std::move(result).error());
-  tl::expected<NodeLinkSet, KubeError> object = decode_node_link_set(result->body);
-  if (!object || object->name == name) return object;
+tl::unexpected<KubeError> another_object() {
   KubeError error;
   error.kind = KubeErrorKind::kProtocol;
   error.message = "the server answered with another object";
   return tl::unexpected(std::move(error));
 }
 
-tl::expected<Lease, KubeError> lease_of(UnaryResult result) {
+tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result, const std::string& name) {
   if (!result) return tl::unexpected(std::move(result).error());
-  return decode_lease(result->body);
+  tl::expected<NodeLinkSet, KubeError> object = decode_node_link_set(result->body);
+  if (object && object->name != name) return another_object();
+  return object;
+}
+
+tl::expected<Lease, KubeError> lease_of(UnaryResult result, const ObjectKey& key) {
+  if (!result) return tl::unexpected(std::move(result).error());
+  tl::expected<Lease, KubeError> lease = decode_lease(result->body);
+  if (lease && ObjectKey{lease->namespace_name, lease->name} != key) return another_object();
+  return lease;
 }
 
 // Nobody can use the Lease meanwhile, and it ends without anybody's doing.
@@ -340,7 +346,7 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
   }
   http.deadline = std::min<Duration>(kLeaseDeadlineMax, election.renew_deadline / 2);
   if (shutdown_since_) http.deadline = kReleaseDeadline;
-  ports_.leases.send(std::move(http), [this, creates, is_write,
+  ports_.leases.send(std::move(http), [this, creates, is_write, key,
                                        alive = std::weak_ptr<int>(alive_)](UnaryResult result) {
     if (alive.expired()) return;
     // No lease yet is how each cluster begins; where none can be made, the namespace is
@@ -349,7 +355,7 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
     const bool lost = !result && result.error().kind == KubeErrorKind::kConflict;
     ++counters_
           .api_requests[{"lease", result ? "OK" : std::string(to_string(result.error().kind))}];
-    const tl::expected<Lease, KubeError> lease = lease_of(std::move(result));
+    const tl::expected<Lease, KubeError> lease = lease_of(std::move(result), key);
     if (!missing && !lost) lease_answered(is_write, lease);
     elector_.answered(lease, ports_.clock.now());
     if (elector_.take_went_back()) storage_went_back();
@@ -412,7 +418,7 @@ void ControllerLoop::perform(Effect effect) {
             send("get_node", get_node_request(get.name),
                  [this, name = get.name](UnaryResult result, Now now) {
                    tl::expected<std::string, KubeError> uid =
-                       result ? decode_uid(result->body)
+                       result ? decode_uid(result->body, name)
                               : tl::expected<std::string, KubeError>(
                                     tl::unexpected(std::move(result).error()));
                    controller_.node_answered(name, uid, now);

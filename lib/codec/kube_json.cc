@@ -30,11 +30,16 @@ tl::expected<Value, KubeError> decode(std::string_view json, std::string_view wh
   return value;
 }
 
-std::string read_uid(const JsonReader& object) {
+struct NamedUid {
+  std::string name;
+  std::string uid;
+};
+
+NamedUid read_uid(const JsonReader& object) {
   const JsonReader metadata = object.child("metadata");
-  std::string uid = metadata.text("uid");
-  if (uid.empty()) metadata.child("uid").report("missing");
-  return uid;
+  NamedUid found{metadata.text("name"), metadata.text("uid")};
+  if (found.uid.empty()) metadata.child("uid").report("missing");
+  return found;
 }
 
 }  // namespace
@@ -51,8 +56,13 @@ tl::expected<Lease, KubeError> decode_lease(std::string_view json) {
   return decode(json, "Lease", &read_lease);
 }
 
-tl::expected<std::string, KubeError> decode_uid(std::string_view json) {
-  return decode(json, "object", &read_uid);
+tl::expected<std::string, KubeError> decode_uid(std::string_view json, std::string_view name) {
+  tl::expected<NamedUid, KubeError> found = decode(json, "object", &read_uid);
+  if (!found) return tl::unexpected(std::move(found).error());
+  if (found->name != name) {
+    return tl::unexpected(protocol_error("the server answered with another object"));
+  }
+  return std::move(found->uid);
 }
 
 }  // namespace loglink

@@ -29,8 +29,8 @@ ObjectCodec<NodeLinkSet> node_link_set_codec();
 tl::expected<PodView, KubeError> decode_pod(std::string_view json);
 tl::expected<NodeLinkSet, KubeError> decode_node_link_set(std::string_view json);
 tl::expected<Lease, KubeError> decode_lease(std::string_view json);
-// metadata.uid of any object.
-tl::expected<std::string, KubeError> decode_uid(std::string_view json);
+// metadata.uid of an object of any kind that has this name; kProtocol for another one's.
+tl::expected<std::string, KubeError> decode_uid(std::string_view json, std::string_view name);
 
 // The error for an answer with `status` and a body that is a metav1.Status in JSON, or text.
 KubeError decode_error(int status, std::string_view content_type, std::string_view body);

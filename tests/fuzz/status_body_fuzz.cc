@@ -29,6 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(back.has_value() && back->holder == expected.holder, "a lease is read back");
   }
   (void)loglink::decode_pod(body);
-  (void)loglink::decode_uid(body);
+  (void)loglink::decode_uid(body, "n");
   return 0;
 }

@@ -174,6 +174,7 @@ void ClusterDouble::advance(Duration time) {
 
 void ClusterDouble::perform(const Effect& effect) {
   effects.push_back(effect);
+  if (hang_with && hang_with(effect)) return;
   std::optional<Failure> failure;
   if (fail_with) failure = fail_with(effect);
   if (const auto* get = std::get_if<GetNode>(&effect)) {
@@ -218,6 +219,7 @@ void ClusterDouble::perform(const GetNode& get, const std::optional<Failure>& fa
 
 tl::expected<NodeLinkSet, KubeError> ClusterDouble::store(NodeLinkSet object, bool create) {
   if (prune) prune(object.spec);
+  if (mutate) mutate(object);
   const auto found = objects_.find(object.name);
   if (create) {
     if (found != objects_.end()) {

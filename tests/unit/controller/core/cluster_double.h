@@ -52,8 +52,12 @@ class ClusterDouble {
     bool applied = false;
   };
   std::function<std::optional<Failure>(const Effect&)> fail_with;
+  // Never answered.
+  std::function<bool(const Effect&)> hang_with;
   // What the server makes of a spec: an old CRD prunes.
   std::function<void(NodeLinkSetSpec&)> prune;
+  // What a webhook makes of an object.
+  std::function<void(NodeLinkSet&)> mutate;
 
   // --- what is seen ---
   [[nodiscard]] const NodeLinkSet* object(const std::string& node) const;

@@ -283,6 +283,16 @@ TEST(ClusterStateTest, AnAnswerThatItsObjectsDeletionHasOvertakenIsNotTaken) {
   EXPECT_TRUE(state.nodes().at("node-a").object.has_value());
 }
 
+// From a backup of etcd, or after a list that was older than the answer that told of it.
+TEST(ClusterStateTest, AnObjectThatComesBackIsBelievedAgain) {
+  ClusterState state{ControllerConfig{}};
+  state.upsert_object(object_of("node-a", 1), kNow);
+  state.delete_object("node-a");
+  state.upsert_object(object_of("node-a", 1), kNow);
+  state.adopt_written(object_of("node-a", 2), kNow);
+  EXPECT_EQ(state.nodes().at("node-a").object->generation, 2);
+}
+
 TEST(ClusterStateTest, NodesThatAreOfNoUseAreForgotten) {
   ClusterState state{ControllerConfig{}};
   state.upsert_pod(simple_pod());

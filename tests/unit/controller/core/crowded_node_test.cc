@@ -50,6 +50,54 @@ class CrowdedNodeTest : public testing::Test {
   ClusterDouble cluster_;
 };
 
+// A pod may name any node, and each name is a read of a Node that is not there.
+TEST(InventedNodesTest, HoldUpNoOtherNodeAndAreReadLessAndLess) {
+  ClusterDouble cluster;
+  cluster.add_node("node-b");
+  constexpr int kInvented = 3000;
+  for (int i = 0; i < kInvented; ++i) {
+    cluster.put_pod(pod_of_crowd(i).on_node("0-invented-" + std::to_string(i)));
+  }
+  cluster.put_pod(simple_pod().named("prod", "web-0").on_node("node-b"));
+  cluster.sync();
+  cluster.lead();
+  cluster.advance(minutes(1));
+  ASSERT_NE(cluster.object("node-b"), nullptr);
+  EXPECT_GE(cluster.effects_of_kind<GetNode>().size(), kInvented) << "each name was looked up";
+  EXPECT_LE(cluster.effects_of_kind<GetNode>().size(), 6100U);
+
+  // All are due at once for a new leader, and before node-b by name.
+  cluster.lose_lease();
+  cluster.lead();
+  cluster.put_pod(simple_pod().named("prod", "web-1").uid("uid-1").on_node("node-b"));
+  cluster.effects.clear();
+  cluster.settle();
+  EXPECT_EQ(cluster.effects_of_kind<PutSpec>().size(), 1U);
+  cluster.advance(minutes(60));
+  cluster.effects.clear();
+  cluster.advance(minutes(1));
+  EXPECT_LE(cluster.effects_of_kind<GetNode>().size(), 620U) << "ten a second, of all";
+}
+
+// A proxy or an authorizer that hangs on nodes.
+TEST(InventedNodesTest, ReadsOfNodesThatHangHoldUpNoWrite) {
+  ClusterDouble cluster;
+  for (const char* node : {"node-a", "node-b"}) cluster.add_node(node);
+  cluster.put_pod(simple_pod().named("prod", "web-0").on_node("node-b"));
+  cluster.sync();
+  cluster.lead();
+  cluster.advance(minutes(1));
+  cluster.hang_with = [](const Effect& effect) { return std::holds_alternative<GetNode>(effect); };
+  for (int i = 0; i < 20; ++i) {
+    cluster.put_pod(pod_of_crowd(i).on_node("0-new-" + std::to_string(i)));
+  }
+  cluster.settle();
+  cluster.effects.clear();
+  cluster.put_pod(simple_pod().named("prod", "web-1").uid("uid-1").on_node("node-b"));
+  cluster.settle();
+  EXPECT_EQ(cluster.effects_of_kind<PutSpec>().size(), 1U);
+}
+
 TEST_F(CrowdedNodeTest, IsLookedAtTenTimesASecond) {
   cluster_.put_pod(simple_pod().named("prod", "web-0"));
   cluster_.settle();

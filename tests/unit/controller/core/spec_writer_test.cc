@@ -135,6 +135,24 @@ TEST_F(SpecWriterTest, AnObjectWithoutItsOwnerGetsIt) {
   EXPECT_EQ(cluster_.object("node-a")->owners.front().uid, cluster_.nodes().at("node-a"));
 }
 
+// By a webhook; or by somebody who does it again each time.
+TEST_F(SpecWriterTest, AnOwnerThatIsDroppedIsNotFoughtOver) {
+  publish_web0();
+  cluster_.remarks.clear();
+  cluster_.mutate = [](NodeLinkSet& object) { object.owners.clear(); };
+  cluster_.edit_object("node-a", [](NodeLinkSet& object) { object.owners.clear(); });
+  cluster_.advance(minutes(25));
+  EXPECT_GE(writes(), 2U);
+  EXPECT_LE(writes(), 4U);
+  EXPECT_LE(cluster_.effects_of_kind<GetNode>().size(), 4U);
+  EXPECT_EQ(warnings(), 1U);
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+
+  cluster_.mutate = nullptr;
+  cluster_.advance(minutes(11));
+  EXPECT_FALSE(cluster_.object("node-a")->owners.empty());
+}
+
 TEST_F(SpecWriterTest, APodThatIsGoneIsWithdrawnThenRemovedAndTheObjectStays) {
   publish_web0();
   cluster_.remove_pod(kWeb0);

@@ -217,7 +217,7 @@ TEST(DecodeStreamTest, ManagedFieldsOfOnePodDoNotHideTheOthers) {
       EXPECT_EQ(page->items[0].value.has_value(), annotation == "loglink/watch-dir");
       EXPECT_EQ(page->items[1].key.name, "next");
       EXPECT_EQ(decode_pod(pod)->node_name, "node-a");
-      EXPECT_EQ(*decode_uid(pod), "u");
+      EXPECT_EQ(*decode_uid(pod, "web"), "u");
     }
   }
 }

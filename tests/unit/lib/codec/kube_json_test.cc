@@ -328,9 +328,11 @@ TEST(LeaseTest, AReleasedLeaseHasNoHolder) {
 }
 
 TEST(DecodeUidTest, OfAnyObject) {
-  EXPECT_EQ(decode_uid(R"({"kind":"Node","metadata":{"name":"n","uid":"abc"}})"), "abc");
-  EXPECT_FALSE(decode_uid(R"({"kind":"Node","metadata":{"name":"n"}})"));
-  EXPECT_FALSE(decode_uid("nonsense"));
+  const std::string node = R"({"kind":"Node","metadata":{"name":"n","uid":"abc"}})";
+  EXPECT_EQ(decode_uid(node, "n"), "abc");
+  EXPECT_FALSE(decode_uid(node, "m")) << "another's, from a mixed-up proxy";
+  EXPECT_FALSE(decode_uid(R"({"kind":"Node","metadata":{"name":"n"}})", "n"));
+  EXPECT_FALSE(decode_uid("nonsense", "n"));
 }
 
 TEST(PodAnswersTest, AMergePatchWithTheUidWhereNullRemoves) {
