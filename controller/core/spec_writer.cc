@@ -33,6 +33,8 @@ constexpr double kVainRetryBurst = 8;
 constexpr Duration kRejectedRetry = std::chrono::minutes(10);
 // Who drops the owner of an object is not fought over it.
 constexpr Duration kOwnerRetry = std::chrono::minutes(10);
+// A node that was written less long ago lets the others go first.
+constexpr Duration kRecent = std::chrono::seconds(30);
 // Wall clocks jump; a removal's time is looked at again at least this often.
 constexpr Duration kTimerMax = std::chrono::seconds(60);
 constexpr Duration kTimerMin = std::chrono::seconds(1);
@@ -123,7 +125,14 @@ SpecWriter::SpecWriter(ClusterState& state, Random& random)
 
 void SpecWriter::mark(const std::string& node, MonotonicTime at) {
   // Pods that are not bound yet have no object.
-  if (!node.empty()) queue_.add(node, at);
+  if (!node.empty()) enqueue(node, at);
+}
+
+// Who has pods on many nodes, and changes them all the time, must not keep others waiting.
+void SpecWriter::enqueue(const std::string& name, MonotonicTime at) {
+  const NodeState* node = state_.find_node(name);
+  const bool is_recent = node != nullptr && node->written_at && at - *node->written_at < kRecent;
+  queue_.add(name, at, is_recent ? WorkQueue::Turn::kLast : WorkQueue::Turn::kFirst);
 }
 
 MonotonicTime SpecWriter::next_due(MonotonicTime now) const {
@@ -187,7 +196,7 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
   NodeState* node = state_.find_node(name);
   if (node == nullptr) return false;
   if (now.monotonic < node->next_look) {
-    queue_.add(name, node->next_look);
+    enqueue(name, node->next_look);
     node->look_waits = true;
     return false;
   }
@@ -236,7 +245,7 @@ bool SpecWriter::may_retry(const std::string& name, NodeState& node, Now now) {
   if (now.monotonic < node.vain_write->until) return false;
   if (vain_retries_.try_take(now.monotonic)) return true;
   node.vain_write->until = vain_retries_.ready_at(now.monotonic);
-  queue_.add(name, node.vain_write->until);
+  enqueue(name, node.vain_write->until);
   return false;
 }
 
@@ -248,7 +257,7 @@ void SpecWriter::retry_others(Now now, Outcome& outcome) {
   }
   for (const std::string& name : outdated) {
     state_.find_node(name)->vain_write.reset();
-    queue_.add(name, now.monotonic);
+    enqueue(name, now.monotonic);
     outcome.answers_dirty.insert(name);
   }
 }
@@ -257,18 +266,18 @@ void SpecWriter::plan_next_look(const std::string& name, const NodeState& node,
                                 const NodeLinkSetSpec& desired, Now now) {
   if (const std::optional<WallTime> change = next_change(desired, state_.config())) {
     const Duration wait = std::clamp<Duration>(*change - now.wall, kTimerMin, kTimerMax);
-    queue_.add(name, now.monotonic + wait);
+    enqueue(name, now.monotonic + wait);
   }
-  if (node.held_back) queue_.add(name, node.answer_trusted_until);
+  if (node.held_back) enqueue(name, node.answer_trusted_until);
   if (node.only_answered() && node.answer_trusted_until > now.monotonic) {
-    queue_.add(name, node.answer_trusted_until);
+    enqueue(name, node.answer_trusted_until);
   }
-  if (!node.rejected.empty()) queue_.add(name, node.rejected_until);
+  if (!node.rejected.empty()) enqueue(name, node.rejected_until);
   if (node.object && !owned_by_node(*node.object) && node.owner_trusted_until > now.monotonic) {
-    queue_.add(name, node.owner_trusted_until);
+    enqueue(name, node.owner_trusted_until);
   }
   if (node.vain_write && node.vain_write->until > now.monotonic) {
-    queue_.add(name, node.vain_write->until);
+    enqueue(name, node.vain_write->until);
   }
 }
 
@@ -277,7 +286,7 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   const MonotonicTime ready =
       std::max(node.writes.ready_at(now.monotonic), node.bytes.ready_at(now.monotonic));
   if (ready > now.monotonic) {
-    queue_.add(name, ready);
+    enqueue(name, ready);
     return false;
   }
   const bool creates = !node.object || node.not_found;
@@ -307,6 +316,7 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   node.writes.take(now.monotonic);
   node.bytes.take(now.monotonic, bytes);
   node.in_flight = desired;
+  node.written_at = now.monotonic;
   node.sent_version = object.resource_version;
   if (creates) {
     outcome.effects.emplace_back(CreateNodeLinkSet{std::move(object)});
@@ -335,7 +345,7 @@ void SpecWriter::node_answered(const std::string& name,
     node->node_uid = *uid;
     node->node_missing = false;
     node->wants_owner = false;
-    queue_.add(name, now.monotonic);
+    enqueue(name, now.monotonic);
     return;
   }
   if (uid.error().kind == KubeErrorKind::kCancelled) {
@@ -439,7 +449,7 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
   if (node.desired == object.spec) node.desired.reset();
   outcome.answers_dirty.merge(state_.adopt_written(std::move(object), now.monotonic).answers);
   queue_.forget(name);
-  queue_.add(name, now.monotonic);
+  enqueue(name, now.monotonic);
   queue_.done(name);
 }
 
@@ -481,7 +491,7 @@ void SpecWriter::refused(NodeState& node, const std::string& name, const KubeErr
       return;
     case KubeErrorKind::kCancelled:
       // Our right to write ended before it was sent; a new term looks at every node.
-      queue_.add(name, now.monotonic);
+      enqueue(name, now.monotonic);
       queue_.done(name);
       return;
     case KubeErrorKind::kForbidden:
@@ -513,7 +523,7 @@ void SpecWriter::conflicted(NodeState& node, const std::string& name, const Kube
                             Now now, Outcome& outcome) {
   if (std::exchange(node.not_found, false)) {
     // It is there after all. What has lasted so far is what its writes are answered.
-    queue_.add(name, now.monotonic);
+    enqueue(name, now.monotonic);
     queue_.done(name);
     return;
   }
@@ -525,7 +535,7 @@ void SpecWriter::conflicted(NodeState& node, const std::string& name, const Kube
   }
   const std::string known = node.object ? node.object->resource_version : "";
   node.wants_news = known == node.sent_version;
-  queue_.add(name, node.wants_news ? now.monotonic + kRetryFirst : now.monotonic);
+  enqueue(name, node.wants_news ? now.monotonic + kRetryFirst : now.monotonic);
   queue_.done(name);
 }
 
@@ -550,7 +560,7 @@ void SpecWriter::invalid(NodeState& node, const std::string& name, const KubeErr
   outcome.answers_dirty.insert(name);
   if (named) {
     node.rejected_until = now.monotonic + kRejectedRetry;
-    queue_.add(name, now.monotonic);
+    enqueue(name, now.monotonic);
     queue_.done(name);
     return;
   }
@@ -564,7 +574,7 @@ void SpecWriter::invalid(NodeState& node, const std::string& name, const KubeErr
          "this controller; install the CRD of this release",
          {{"node", name}, {"reason", "CRDOutdated"}, {"error", error.message}}});
   }
-  queue_.add(name, now.monotonic);
+  enqueue(name, now.monotonic);
   queue_.done(name);
 }
 

@@ -4,28 +4,39 @@
 
 namespace loglink {
 
-void WorkQueue::add(const std::string& key, MonotonicTime at) {
+void WorkQueue::add(const std::string& key, MonotonicTime at, Turn turn) {
   const auto failed = failures_.find(key);
   if (failed != failures_.end()) at = std::max(at, failed->second.not_before);
   const auto processing = processing_.find(key);
   if (processing != processing_.end()) {
-    std::optional<MonotonicTime>& dirty = processing->second;
-    dirty = dirty ? std::min(*dirty, at) : at;
+    std::optional<Due>& dirty = processing->second;
+    if (!dirty || at < dirty->at) dirty = Due{at, turn};
     return;
   }
-  const auto [waiting, is_new] = waiting_.emplace(key, at);
+  const auto [waiting, is_new] = waiting_.emplace(key, Due{at, turn});
   if (!is_new) {
-    if (at >= waiting->second) return;
-    order_.erase({waiting->second, key});
-    waiting->second = at;
+    Due& due = waiting->second;
+    if (at >= due.at) return;
+    order(due.turn).erase({due.at, key});
+    due = {at, turn};
   }
-  order_.emplace(at, key);
+  order(turn).emplace(at, key);
 }
 
 std::optional<std::string> WorkQueue::take(MonotonicTime now) {
-  if (order_.empty() || order_.begin()->first > now) return std::nullopt;
-  std::string key = order_.begin()->second;
-  order_.erase(order_.begin());
+  const auto is_due = [&](Turn turn, MonotonicTime by) {
+    return !order(turn).empty() && order(turn).begin()->first <= by;
+  };
+  Turn turn = Turn::kFirst;
+  if (!is_due(Turn::kFirst, now)) {
+    if (!is_due(Turn::kLast, now)) return std::nullopt;
+    turn = Turn::kLast;
+  } else if (is_due(Turn::kLast, now - kPatience)) {
+    turn = patience_is_next_ ? Turn::kLast : Turn::kFirst;
+    patience_is_next_ = !patience_is_next_;
+  }
+  std::string key = order(turn).begin()->second;
+  order(turn).erase(order(turn).begin());
   waiting_.erase(key);
   processing_.emplace(key, std::nullopt);
   return key;
@@ -34,9 +45,9 @@ std::optional<std::string> WorkQueue::take(MonotonicTime now) {
 void WorkQueue::done(const std::string& key) {
   const auto processing = processing_.find(key);
   if (processing == processing_.end()) return;
-  const std::optional<MonotonicTime> dirty = processing->second;
+  const std::optional<Due> dirty = processing->second;
   processing_.erase(processing);
-  if (dirty) add(key, *dirty);
+  if (dirty) add(key, dirty->at, dirty->turn);
 }
 
 void WorkQueue::retry(const std::string& key, MonotonicTime now, Random& random, Bounds bounds) {
@@ -50,7 +61,11 @@ void WorkQueue::retry(const std::string& key, MonotonicTime now, Random& random,
 }
 
 MonotonicTime WorkQueue::next_due() const {
-  return order_.empty() ? MonotonicTime::never() : order_.begin()->first;
+  MonotonicTime next = MonotonicTime::never();
+  for (const Order& each : orders_) {
+    if (!each.empty()) next = std::min(next, each.begin()->first);
+  }
+  return next;
 }
 
 }  // namespace loglink

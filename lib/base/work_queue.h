@@ -2,6 +2,7 @@
 // per key), without threads or clocks.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,14 +16,20 @@ namespace loglink {
 
 // A key is in one of four states: absent, waiting (until a time), processing, or processing and
 // dirty (it comes back when done). However often it is added, it is worked on once.
+// Of the keys that are due, those of Turn::kLast come after the others; those that have been due
+// for kPatience alternate with them, so that nothing waits for ever.
 class WorkQueue {
  public:
+  enum class Turn { kFirst, kLast };
+  static constexpr Duration kPatience = std::chrono::seconds(30);
+
   explicit WorkQueue(BackoffPolicy retry) : retry_(retry) {}
 
   // Needs work at `at`; an earlier time wins over a later one, but never over the backoff of a key
   // whose work failed: news about a key must not undercut what a busy server asked for.
-  void add(const std::string& key, MonotonicTime at);
-  // The key whose time came first, in state processing; nullopt when none is due.
+  void add(const std::string& key, MonotonicTime at, Turn turn = Turn::kFirst);
+  // The key whose turn it is, the earliest of its kind, in state processing; nullopt when none is
+  // due.
   std::optional<std::string> take(MonotonicTime now);
   // Work ended. A key that was added meanwhile waits again.
   void done(const std::string& key);
@@ -44,16 +51,27 @@ class WorkQueue {
   [[nodiscard]] std::size_t size() const { return waiting_.size() + processing_.size(); }
 
  private:
+  struct Due {
+    MonotonicTime at;
+    Turn turn = Turn::kFirst;
+  };
   struct Failure {
     Backoff backoff;
     MonotonicTime not_before;
   };
 
   BackoffPolicy retry_;
-  std::map<std::string, MonotonicTime> waiting_;
-  std::set<std::pair<MonotonicTime, std::string>> order_;
-  std::map<std::string, std::optional<MonotonicTime>> processing_;  // value: dirty, due then
+  using Order = std::set<std::pair<MonotonicTime, std::string>>;
+  Order& order(Turn turn) { return orders_[static_cast<std::size_t>(turn)]; }
+  [[nodiscard]] const Order& order(Turn turn) const {
+    return orders_[static_cast<std::size_t>(turn)];
+  }
+
+  std::map<std::string, Due> waiting_;
+  std::array<Order, 2> orders_;
+  std::map<std::string, std::optional<Due>> processing_;  // value: dirty, due then
   std::map<std::string, Failure> failures_;
+  bool patience_is_next_ = true;  // where both have somebody to take
 };
 
 }  // namespace loglink

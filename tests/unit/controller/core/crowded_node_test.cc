@@ -98,6 +98,40 @@ TEST(InventedNodesTest, ReadsOfNodesThatHangHoldUpNoWrite) {
   EXPECT_EQ(cluster.effects_of_kind<PutSpec>().size(), 1U);
 }
 
+// Fifty writes a second are for all: here they are used up by one tenant on 500 nodes.
+TEST(BusyTenantTest, KeepsAnothersFirstChangeWaitingNoLongerThanAWriteTakes) {
+  ClusterDouble cluster;
+  constexpr int kNodes = 500;
+  const auto node_of = [](int number) { return "0-node-" + std::to_string(number); };
+  for (int i = 0; i < kNodes; ++i) cluster.add_node(node_of(i));
+  cluster.add_node("node-b");
+  const auto change_all = [&](const std::string& pattern) {
+    for (int i = 0; i < kNodes; ++i) {
+      cluster.put_pod(
+          pod_of_crowd(i).on_node(node_of(i)).annotate("loglink/include", pattern + ".log"));
+    }
+  };
+  change_all("a");
+  cluster.sync();
+  cluster.lead();
+  cluster.advance(minutes(5));
+  for (int round = 0; round < 20; ++round) {
+    change_all("b" + std::to_string(round));
+    cluster.advance(std::chrono::seconds(1));
+  }
+  cluster.effects.clear();
+  cluster.put_pod(simple_pod().named("prod", "web-0").on_node("node-b"));
+  cluster.advance(milliseconds(100));
+  EXPECT_NE(cluster.object("node-b"), nullptr);
+  EXPECT_GE(cluster.effects_of_kind<PutSpec>().size(), 3U) << "the rate is used up all the while";
+  change_all("c");
+  cluster.advance(minutes(1));
+  for (int i = 0; i < kNodes; ++i) {
+    EXPECT_EQ(cluster.object(node_of(i))->spec.sources.back().include,
+              std::vector<std::string>{"c.log"});
+  }
+}
+
 TEST_F(CrowdedNodeTest, IsLookedAtTenTimesASecond) {
   cluster_.put_pod(simple_pod().named("prod", "web-0"));
   cluster_.settle();

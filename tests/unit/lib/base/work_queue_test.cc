@@ -27,6 +27,39 @@ TEST(WorkQueue, GivesKeysInTheOrderOfTheirTimes) {
   EXPECT_EQ(queue.next_due(), MonotonicTime::never());
 }
 
+TEST(WorkQueue, LetsSomeGoFirstAndNobodyWaitForEver) {
+  using Turn = WorkQueue::Turn;
+  WorkQueue queue(kRetry);
+  queue.add("busy", at(seconds(1)), Turn::kLast);
+  queue.add("busier", at(seconds(1)), Turn::kLast);
+  queue.add("quiet", at(seconds(2)));
+  EXPECT_EQ(queue.next_due(), at(seconds(1)));
+  EXPECT_EQ(queue.take(at(seconds(1))), "busier") << "nobody else is due";
+  EXPECT_EQ(queue.take(at(seconds(2))), "quiet");
+  queue.done("quiet");
+  queue.done("busier");
+  queue.add("busier", at(seconds(40)), Turn::kLast);
+  for (const char* key : {"c", "d", "e"}) queue.add(key, at(seconds(20)));
+  EXPECT_EQ(queue.take(at(seconds(30))), "c");
+  EXPECT_EQ(queue.take(at(seconds(31))), "busy") << "due for half a minute";
+  EXPECT_EQ(queue.take(at(seconds(31))), "d");
+  EXPECT_EQ(queue.take(at(seconds(90))), "e") << "in turns";
+  EXPECT_EQ(queue.take(at(seconds(90))), "busier");
+  EXPECT_EQ(queue.take(at(seconds(90))), std::nullopt);
+}
+
+TEST(WorkQueue, WhatComesBackKeepsItsTurn) {
+  using Turn = WorkQueue::Turn;
+  WorkQueue queue(kRetry);
+  queue.add("a", at(seconds(1)));
+  ASSERT_EQ(queue.take(at(seconds(1))), "a");
+  queue.add("a", at(seconds(2)), Turn::kLast);
+  queue.done("a");
+  queue.add("b", at(seconds(3)));
+  EXPECT_EQ(queue.take(at(seconds(3))), "b");
+  EXPECT_EQ(queue.take(at(seconds(3))), "a");
+}
+
 TEST(WorkQueue, ABurstOfTheSameKeyIsOnePieceOfWorkAtItsEarliestTime) {
   WorkQueue queue(kRetry);
   queue.add("a", at(seconds(5)));
