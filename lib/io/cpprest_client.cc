@@ -214,6 +214,9 @@ class Caller {
         client_.reset();  // the certificate may be what was refused
         if (!std::exchange(new_credentials, true)) continue;
       }
+      // cpprestsdk takes "103 Early Hints" for the answer and would take what follows it for the
+      // next one: the connection, which only a new client forgets, is not used again.
+      if (attempt.head.status < 200) client_.reset();
       return unary_result(attempt.head, std::move(attempt.body));
     }
   }

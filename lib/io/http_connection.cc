@@ -44,6 +44,8 @@ constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::uint32_t kHeadBytes = 32 * 1024;
 // Only a head or a chunk's header can pile up in the buffer; both end far below this.
 constexpr std::size_t kBufferBytes = 128 * 1024;
+// What a server may say before its answer (100, 102, 103); beyond it something is amiss.
+constexpr int kInterimHeads = 8;
 
 MonotonicTime now() { return SystemClock().now().monotonic; }
 
@@ -101,9 +103,23 @@ class Link final : public std::enable_shared_from_this<Link> {
     close();
   }
 
-  [[nodiscard]] bool reusable() const { return keep_ && handler_ == nullptr; }
+  [[nodiscard]] bool reusable() {
+    if (!keep_ || handler_ != nullptr) return false;
+    return tls_ ? is_silent(*tls_) : is_silent(socket_);
+  }
 
  private:
+  // What a server says unasked (bytes that are no answer of ours, or its goodbye) would be taken
+  // for the next answer. Reading and not looking at the socket: TLS 1.3 sends tickets unasked,
+  // which OpenSSL takes here and which are no bytes of HTTP.
+  template <class Stream>
+  static bool is_silent(Stream& stream) {
+    char byte = 0;
+    error_code error;
+    stream.read_some(asio::buffer(&byte, 1), error);  // non-blocking, see connect()
+    return error == asio::error::would_block;
+  }
+
   // `self` keeps the state alive while the coroutine is suspended.
   asio::awaitable<void> run([[maybe_unused]] std::shared_ptr<Link> self, std::uint64_t number) {
     if (number != number_) co_return;
@@ -150,6 +166,8 @@ class Link final : public std::enable_shared_from_this<Link> {
     if (number != number_) co_return;
     if (error) co_return fail(error);
     set_options(socket_);
+    socket_.non_blocking(true, error);  // for is_silent(); asynchronous calls do not mind
+    if (error) co_return fail(error);
     if (tls_) {
       stage_ = TransportStage::kHandshake;
       if (!configure_tls_connection(tls_->native_handle(), endpoint_)) {
@@ -181,12 +199,18 @@ class Link final : public std::enable_shared_from_this<Link> {
     }
 
     stage_ = TransportStage::kHead;
-    Parser parser;
-    parser.header_limit(kHeadBytes);
-    parser.body_limit(~std::uint64_t{0});  // Boost 1.74 takes none for zero
-    co_await http::async_read_header(stream, buffer_, parser, token);
-    if (number != number_) co_return;
-    if (error) co_return fail(error, parser.got_some());
+    std::optional<Parser> head;
+    int interim = -1;
+    do {
+      if (++interim > kInterimHeads) co_return fail(http::error::bad_status, true);
+      Parser& next = head.emplace();
+      next.header_limit(kHeadBytes);
+      next.body_limit(~std::uint64_t{0});  // Boost 1.74 takes none for zero
+      co_await http::async_read_header(stream, buffer_, next, token);
+      if (number != number_) co_return;
+      if (error) co_return fail(error, interim > 0 || next.got_some());
+    } while (is_interim(*head));
+    Parser& parser = *head;
     handler_->on_head(head_of(parser));
     if (number != number_) co_return;
 
@@ -211,7 +235,8 @@ class Link final : public std::enable_shared_from_this<Link> {
       }
       if (error) co_return fail(error, true);
     }
-    keep_ = parser.get().keep_alive() && buffer_.size() == 0;
+    // After 101 the connection speaks something else.
+    keep_ = parser.get().result_int() >= 200 && parser.get().keep_alive() && buffer_.size() == 0;
     finish(std::nullopt);
   }
 
@@ -230,6 +255,12 @@ class Link final : public std::enable_shared_from_this<Link> {
     const std::size_t count = piece_.size() - body.size;
     if (count > 0) handler_->on_data(std::string_view(piece_.data(), count));
     return more;
+  }
+
+  // Not the answer yet, which is to come after it on the same connection.
+  static bool is_interim(const Parser& parser) {
+    const unsigned status = parser.get().result_int();
+    return status >= 100 && status < 200 && status != 101;
   }
 
   static StreamHead head_of(const Parser& parser) {
@@ -340,7 +371,7 @@ class BeastConnection final : public HttpConnection {
   void start(HttpExchange exchange, StreamHandler& handler) override {
     link_->start(std::move(exchange), handler);
   }
-  [[nodiscard]] bool reusable() const override { return link_->reusable(); }
+  [[nodiscard]] bool reusable() override { return link_->reusable(); }
 
  private:
   std::shared_ptr<Link> link_;

@@ -28,9 +28,10 @@ class HttpConnection {
   // Connects where that is still to be done, sends, and reads the answer into `handler`; its
   // callbacks never run inside this call. REQUIRES: no exchange is under way.
   virtual void start(HttpExchange exchange, StreamHandler& handler) = 0;
-  // The last exchange ended well and the server keeps the connection. It may still turn out to be
-  // closed: then the next exchange ends with kRefused before a byte of the answer.
-  [[nodiscard]] virtual bool reusable() const = 0;
+  // The last exchange ended well, the server keeps the connection and has said nothing since: looks
+  // at the socket, so ask just before start(). It may still turn out to be closed: then the next
+  // exchange ends with kRefused before a byte of the answer.
+  [[nodiscard]] virtual bool reusable() = 0;
 };
 
 // `tls` is null for http://. Nothing is done before start().

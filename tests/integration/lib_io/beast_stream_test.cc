@@ -224,6 +224,22 @@ TEST_P(BeastStreamTest, DeliversAnEventAtOnceWhileTheStreamStaysOpen) {
   EXPECT_EQ(recorder.ends(), 0);
 }
 
+TEST_P(BeastStreamTest, TakesEarlyHintsForNoAnswer) {
+  ScriptedServer server(server_options(), [&](ServerConnection& connection) {
+    if (!connection.read_request()) return;
+    connection.write("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n");
+    connection.write(kChunkedHead);
+    connection.write(chunk("event\n"));
+    connection.wait_for_close();
+  });
+  connect(access(server.port()));
+  Recorder& recorder = new_recorder();
+  open(recorder);
+  EXPECT_TRUE(recorder.wait_data(6));
+  EXPECT_EQ(recorder.head()->status, 200);
+  EXPECT_EQ(recorder.ends(), 0);
+}
+
 TEST_P(BeastStreamTest, SaysTruncatedWhenTheConnectionEndsInsideAChunk) {
   ScriptedServer server(server_options(), [&](ServerConnection& connection) {
     if (!connection.read_request()) return;

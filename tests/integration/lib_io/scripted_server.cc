@@ -136,6 +136,10 @@ bool ServerConnection::answer(int status, std::string_view body, std::string_vie
   return write(bytes.append(body));
 }
 
+bool ServerConnection::write_ticket() {
+  return SSL_new_session_ticket(tls_) == 1 && SSL_do_handshake(tls_) == 1;
+}
+
 void ServerConnection::wait_for_close() {
   std::array<char, 4096> buffer{};
   while (read_some(buffer.data(), buffer.size()) > 0) {

@@ -41,6 +41,8 @@ class ServerConnection {
   bool write(std::string_view bytes);
   // "HTTP/1.1 STATUS x" with a Content-Length and JSON.
   bool answer(int status, std::string_view body, std::string_view extra_headers = "");
+  // A session ticket of TLS 1.3, which is no byte of HTTP.
+  bool write_ticket();
   // Blocks until the peer closes, or the server stops.
   void wait_for_close();
   // Ends with an RST.

@@ -7,11 +7,9 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "lib/io/cpprest_client.h"
-#include "lib/io/http_clients.h"
 #include "lib/io/unary_lane.h"
 #include "lib/model/limits.h"
-#include "tests/integration/lib_io/client_harness.h"
+#include "tests/integration/lib_io/unary_client_harness.h"
 
 namespace loglink::testing {
 namespace {
@@ -19,73 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
-
-enum class Library { kBeast, kParallelBeast, kCpprest };
-
-std::unique_ptr<UnaryClient> make_client(Library library, EventLoop& loop,
-                                         const ClusterAccess& access, int workers) {
-  switch (library) {
-    case Library::kBeast:
-      return make_beast_unary_client(loop, access, "loglink-test/1");
-    case Library::kParallelBeast:
-      return make_parallel_beast_unary_client(loop, access, "loglink-test/1", workers);
-    case Library::kCpprest:
-      initialize_cpprest();
-      return make_cpprest_unary_client(loop, access, "loglink-test/1", workers);
-  }
-  __builtin_unreachable();
-}
-
-class UnaryClientTest : public ::testing::TestWithParam<Library> {
- protected:
-  void connect(const ClusterAccess& access, int workers = 2) {
-    thread_.call([&] { client_ = make_client(GetParam(), thread_.loop(), access, workers); });
-  }
-  ClusterAccess access(std::uint16_t port) { return access_to(port, credentials_); }
-
-  std::future<UnaryResult> begin(UnaryRequest request) {
-    auto promise = std::make_shared<std::promise<UnaryResult>>();
-    std::future<UnaryResult> result = promise->get_future();
-    thread_.call([&] {
-      const auto inside = std::make_shared<bool>(true);
-      client_->send(std::move(request), [inside, promise](UnaryResult answer) {
-        EXPECT_FALSE(*inside) << "answered inside send()";
-        promise->set_value(std::move(answer));
-      });
-      *inside = false;
-    });
-    return result;
-  }
-  static UnaryResult wait_for(std::future<UnaryResult> result) {
-    if (result.wait_for(kPatience) == std::future_status::ready) return result.get();
-    KubeError error;
-    error.message = "no answer came to the test";
-    return tl::unexpected<KubeError>(std::move(error));
-  }
-  UnaryResult send(UnaryRequest request) { return wait_for(begin(std::move(request))); }
-
-  static UnaryRequest get(const std::string& target = "/api/v1/nodes/n1") {
-    UnaryRequest request;
-    request.target = target;
-    return request;
-  }
-  static UnaryRequest put(const std::string& body = "{\"a\":1}") {
-    UnaryRequest request;
-    request.method = Method::kPut;
-    request.target = "/apis/loglink.io/v1alpha1/nodelinksets/n1";
-    request.content_type = "application/json";
-    request.body = body;
-    return request;
-  }
-  void TearDown() override {
-    thread_.call([this] { client_.reset(); });
-    EXPECT_EQ(cpprest_caught_exceptions(), 0U);
-  }
-
-  std::shared_ptr<TestCredentials> credentials_ = std::make_shared<TestCredentials>();
-  std::unique_ptr<UnaryClient> client_;
-  LoopThread thread_;
-};
 
 INSTANTIATE_TEST_SUITE_P(Library, UnaryClientTest,
                          ::testing::Values(Library::kBeast, Library::kParallelBeast,
