@@ -88,7 +88,7 @@ void Stream::begin(MonotonicTime now) {
   text.user_agent = owner_.user_agent_;
   const std::optional<std::string> bytes = request_bytes(endpoint, text);
   if (!bytes) return on_end(malformed_request(request_.target));
-  connection_ = make_http_connection(owner_.loop_, endpoint, *context);
+  connection_ = make_http_connection(owner_.loop_, endpoint, *context, ConnectionUse::kStream);
   HttpExchange exchange;
   exchange.bytes = *bytes;
   exchange.head_by = now + request_.header_timeout;

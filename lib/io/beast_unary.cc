@@ -92,7 +92,7 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     // A connection that was made with other certificates is not used again.
     reused_ = connection_ && connection_->reusable() && *context == context_;
     if (!reused_) {
-      connection_ = make_http_connection(loop_, access_.endpoint, *context);
+      connection_ = make_http_connection(loop_, access_.endpoint, *context, ConnectionUse::kUnary);
       context_ = *context;
     }
     head_ = StreamHead{};

@@ -6,6 +6,8 @@
 #include <pplx/threadpool.h>
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -17,6 +19,7 @@
 #include "lib/io/cpprest_trouble.h"
 #include "lib/io/http_clients.h"
 #include "lib/io/http_text.h"
+#include "lib/io/socket_options.h"
 #include "lib/io/system_trust.h"
 #include "lib/io/tls_context.h"
 #include "lib/io/transport_error.h"
@@ -135,7 +138,34 @@ int note_index() {
   return kIndex;
 }
 
+// cpprestsdk's, of a TLS connection: it belongs to what owns the SSL, too.
+using Socket = boost::asio::ip::tcp::socket;
+
+int socket_index() {
+  static const int kIndex =
+      CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, nullptr, nullptr, nullptr, nullptr);
+  return kIndex;
+}
+
+// Called with the connection of each request that is about to be sent. A new one has no descriptor
+// yet, so that on_handshake() sets its options.
+void on_request(void* handle, bool tls) {
+  Socket* socket = static_cast<Socket*>(handle);
+  if (tls) {
+    auto* const stream = static_cast<boost::asio::ssl::stream<Socket&>*>(handle);
+    socket = &stream->next_layer();
+    SSL_set_ex_data(stream->native_handle(), socket_index(), socket);
+  }
+  if (socket->is_open()) set_connection_options(socket->native_handle(), ConnectionUse::kUnary);
+}
+
 void on_handshake(const SSL* connection, int where, int result) {
+  if ((where & SSL_CB_HANDSHAKE_START) != 0) {
+    auto* const socket = static_cast<Socket*>(SSL_get_ex_data(connection, socket_index()));
+    if (socket != nullptr) {
+      set_connection_options(socket->native_handle(), ConnectionUse::kUnary);
+    }
+  }
   if ((where & SSL_CB_EXIT) == 0 || result > 0) return;
   const auto* const note =
       static_cast<SharedNote*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(connection), note_index()));
@@ -296,6 +326,8 @@ class Caller {
     config.set_ssl_context_callback([material, note = note_](boost::asio::ssl::context& context) {
       set_up_context(context.native_handle(), material, note);
     });
+    config.set_nativehandle_options(
+        [tls = endpoint.tls](http::client::native_handle handle) { on_request(handle, tls); });
     const std::string url = std::string(endpoint.tls ? "https://" : "http://") +
                             host_and_port(endpoint.host, endpoint.port);
     client_ = std::make_unique<http::client::http_client>(web::uri(url), config);

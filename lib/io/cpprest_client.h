@@ -20,7 +20,9 @@ void initialize_cpprest();
 // posted to the loop. The queue is bounded: beyond it a call is answered kTooManyRequests. The
 // destructor cancels calls under way, waits for them and drops their answers; it is called on the
 // loop's thread, before main returns. An endpoint that is an IPv6 address, which cpprestsdk cannot
-// reach, is served by Beast.
+// reach, is served by Beast. What the kernel holds of a request is dropped when its not_after
+// passes, as Beast's is; but on a new connection over http://, or to another than the first address
+// of a name, only from the second request on.
 std::unique_ptr<UnaryClient> make_cpprest_unary_client(EventLoop& loop, ClusterAccess access,
                                                        std::string user_agent, int workers);
 

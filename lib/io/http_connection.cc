@@ -1,8 +1,6 @@
 #include "lib/io/http_connection.h"
 
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
@@ -49,27 +47,14 @@ constexpr int kInterimHeads = 8;
 
 MonotonicTime now() { return SystemClock().now().monotonic; }
 
-// A peer that is gone without a word is noticed within 30 s, with or without data under way.
-void set_options(tcp::socket& socket) {
-  const int fd = socket.native_handle();
-  const auto set = [fd](int level, int option, int value) {
-    // A kernel that lacks one of them costs time, not correctness: the timeouts stay.
-    setsockopt(fd, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 15);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30000);
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
-}
-
 // The state of one connection. The coroutine of an exchange and its timer share it with the
 // HttpConnection; once `handler` is null nothing is reported any more.
 class Link final : public std::enable_shared_from_this<Link> {
  public:
-  Link(asio::io_context& context, Endpoint endpoint, std::shared_ptr<ssl_ctx_st> tls)
+  Link(asio::io_context& context, Endpoint endpoint, std::shared_ptr<ssl_ctx_st> tls,
+       ConnectionUse use)
       : endpoint_(std::move(endpoint)),
+        use_(use),
         resolver_(context),
         socket_(context),
         timer_(context),
@@ -165,7 +150,7 @@ class Link final : public std::enable_shared_from_this<Link> {
     co_await asio::async_connect(socket_, addresses, token);
     if (number != number_) co_return;
     if (error) co_return fail(error);
-    set_options(socket_);
+    set_connection_options(socket_.native_handle(), use_);
     socket_.non_blocking(true, error);  // for is_silent(); asynchronous calls do not mind
     if (error) co_return fail(error);
     if (tls_) {
@@ -312,7 +297,8 @@ class Link final : public std::enable_shared_from_this<Link> {
     error_code ignored;
     resolver_.cancel();
     timer_.cancel();
-    // No TLS goodbye: the answer's framing says whether it is whole.
+    // No TLS goodbye: the answer's framing says whether it is whole. Of a unary request nothing
+    // leaves any more (socket_options.h).
     socket_.close(ignored);
     connected_ = false;
     keep_ = false;
@@ -342,6 +328,7 @@ class Link final : public std::enable_shared_from_this<Link> {
   }
 
   const Endpoint endpoint_;
+  const ConnectionUse use_;
   std::optional<asio::ssl::context> tls_context_;
   tcp::resolver resolver_;
   tcp::socket socket_;
@@ -361,9 +348,10 @@ class Link final : public std::enable_shared_from_this<Link> {
 
 class BeastConnection final : public HttpConnection {
  public:
-  BeastConnection(EventLoop& loop, const Endpoint& endpoint, std::shared_ptr<ssl_ctx_st> tls)
+  BeastConnection(EventLoop& loop, const Endpoint& endpoint, std::shared_ptr<ssl_ctx_st> tls,
+                  ConnectionUse use)
       : link_(std::make_shared<Link>(*static_cast<asio::io_context*>(loop.native_context()),
-                                     endpoint, std::move(tls))) {}
+                                     endpoint, std::move(tls), use)) {}
   ~BeastConnection() override { link_->stop(); }
   BeastConnection(const BeastConnection&) = delete;
   BeastConnection& operator=(const BeastConnection&) = delete;
@@ -380,8 +368,9 @@ class BeastConnection final : public HttpConnection {
 }  // namespace
 
 std::unique_ptr<HttpConnection> make_http_connection(EventLoop& loop, const Endpoint& endpoint,
-                                                     std::shared_ptr<ssl_ctx_st> tls) {
-  return std::make_unique<BeastConnection>(loop, endpoint, std::move(tls));
+                                                     std::shared_ptr<ssl_ctx_st> tls,
+                                                     ConnectionUse use) {
+  return std::make_unique<BeastConnection>(loop, endpoint, std::move(tls), use);
 }
 
 }  // namespace loglink

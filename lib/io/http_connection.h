@@ -6,6 +6,7 @@
 
 #include "lib/io/credentials.h"
 #include "lib/io/event_loop.h"
+#include "lib/io/socket_options.h"
 #include "lib/kube/api_port.h"
 
 struct ssl_ctx_st;
@@ -36,6 +37,7 @@ class HttpConnection {
 
 // `tls` is null for http://. Nothing is done before start().
 std::unique_ptr<HttpConnection> make_http_connection(EventLoop& loop, const Endpoint& endpoint,
-                                                     std::shared_ptr<ssl_ctx_st> tls);
+                                                     std::shared_ptr<ssl_ctx_st> tls,
+                                                     ConnectionUse use);
 
 }  // namespace loglink

@@ -70,8 +70,9 @@ struct UnaryRequest {
   std::string body;
   Duration deadline = std::chrono::seconds(5);
   // A write that must not reach the server after this (a leader's right to write ends): the client
-  // checks it last thing before it sends and answers kCancelled. Both transports may send a
-  // request twice, so every write is idempotent.
+  // checks it last thing before it sends and answers kCancelled. One that is on its way is ended
+  // (kDeadline) with its connection, and what the kernel still holds of it is dropped. Both
+  // transports may send a request twice, so every write is idempotent.
   MonotonicTime not_after = MonotonicTime::never();
 };
 

@@ -54,7 +54,7 @@ struct Listener {
   std::uint16_t port;
 };
 
-Listener listen_on_loopback(bool ipv6) {
+Listener listen_on_loopback(bool ipv6, int receive_buffer = 0) {
   const int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   require(fd >= 0, "socket");
   sockaddr_in6 v6{};
@@ -67,6 +67,10 @@ Listener listen_on_loopback(bool ipv6) {
   socklen_t size = ipv6 ? sizeof v6 : sizeof v4;
   require(bind(fd, address, size) == 0, "bind");
   require(getsockname(fd, address, &size) == 0, "getsockname");
+  if (receive_buffer > 0) {  // inherited
+    require(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer) == 0,
+            "SO_RCVBUF");
+  }
   require(listen(fd, 128) == 0, "listen");
   return {fd, ntohs(ipv6 ? v6.sin6_port : v4.sin_port)};
 }
@@ -155,7 +159,7 @@ void ServerConnection::reset() {
 ScriptedServer::ScriptedServer(ServerOptions options, Script script) : script_(std::move(script)) {
   std::signal(SIGPIPE, SIG_IGN);
   if (options.certificate) context_ = make_context(options);
-  const Listener listener = listen_on_loopback(options.ipv6);
+  const Listener listener = listen_on_loopback(options.ipv6, options.receive_buffer);
   listener_ = listener.fd;
   port_ = listener.port;
   acceptor_ = std::thread([this] { accept_loop(); });

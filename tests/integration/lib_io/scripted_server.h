@@ -61,6 +61,7 @@ struct ServerOptions {
   std::optional<KeyPair> certificate;  // none: plain HTTP
   std::string client_ca_pem;           // "" asks for no client certificate
   bool ipv6 = false;
+  int receive_buffer = 0;  // of the kernel, in bytes; 0: its default
 };
 
 class ScriptedServer {

@@ -1,7 +1,11 @@
 // What the unary clients do with their connections: which they keep, and what still leaves on them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
+#include "lib/io/socket_options.h"
 #include "tests/integration/lib_io/unary_client_harness.h"
 
 namespace loglink::testing {
@@ -87,6 +91,60 @@ TEST_P(UnaryClientTest, KeepsItsConnectionWhenASessionTicketComesLate) {
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_EQ(second->body, "/n2");
   EXPECT_EQ(server.connections(), 1);
+}
+
+// A new leader counts on it: the kernel does not go on sending by itself.
+TEST_P(UnaryClientTest, DropsWhatTheKernelHoldsOfAWriteWhenItsTimeHasPassed) {
+  std::promise<bool> is_whole;
+  std::promise<void> fence_passed;
+  std::shared_future<void> passed = fence_passed.get_future().share();
+  ServerOptions options = tls_server();
+  options.receive_buffer = 4096;
+  ScriptedServer server(options, [&, passed](ServerConnection& connection) {
+    passed.wait();
+    is_whole.set_value(connection.read_request().has_value());
+  });
+  connect(access(server.port()));
+  // Less than the client's kernel takes at once, more than the server's.
+  UnaryRequest write = put(std::string(std::size_t{256} * 1024, 'a'));
+  write.deadline = kPatience;
+  write.not_after = SystemClock().now().monotonic + std::chrono::milliseconds(500);
+  const UnaryResult result = send(std::move(write));
+  fence_passed.set_value();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
+  EXPECT_FALSE(is_whole.get_future().get()) << "the server has all of it";
+}
+
+// Of this process's end of a connection to `port`; -1 when there is none.
+int client_socket(std::uint16_t port) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) return fd;
+  }
+  return -1;
+}
+
+TEST_P(UnaryClientTest, HasTheKernelGiveUpBeforeAnotherMayLead) {
+  ScriptedServer server(tls_server(), [](ServerConnection& connection) {
+    while (connection.read_request()) connection.answer(200, "{}");
+  });
+  connect(access(server.port()), 1);
+  ASSERT_TRUE(send(put()));
+  const int socket = client_socket(server.port());
+  ASSERT_GE(socket, 0);
+  unsigned give_up = 0;
+  socklen_t size = sizeof give_up;
+  ASSERT_EQ(getsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up, &size), 0);
+  EXPECT_EQ(std::chrono::milliseconds(give_up), kUnaryGiveUp);
+  // As a killed process's connection is closed.
+  linger drop{};
+  size = sizeof drop;
+  ASSERT_EQ(getsockopt(socket, SOL_SOCKET, SO_LINGER, &drop, &size), 0);
+  EXPECT_EQ(drop.l_onoff, 1);
+  EXPECT_EQ(drop.l_linger, 0);
 }
 
 }  // namespace
