@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,7 @@ KubeError full_queue() {
 struct Call {
   UnaryRequest request;
   std::function<void(UnaryResult)> done;
-  MonotonicTime deadline;
+  std::optional<MonotonicTime> deadline;  // from when its turn came
   bool tried_new_connection = false;
   bool tried_new_credentials = false;
 };
@@ -47,8 +48,7 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
       });
       return;
     }
-    const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
-    calls_.push_back(Call{std::move(request), std::move(done), deadline});
+    calls_.push_back(Call{std::move(request), std::move(done), std::nullopt});
     if (calls_.size() == 1) post_next();
   }
 
@@ -60,15 +60,18 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   }
 
   void try_first() {
-    const Call& call = calls_.front();
+    Call& call = calls_.front();
     const MonotonicTime now = SystemClock().now().monotonic;
+    if (!call.deadline) call.deadline = now + call.request.deadline;
+    if (now > call.request.not_after) return fail(too_late_to_send());
     CredentialSource& credentials = *access_.credentials;
     if (!credentials.ready(now)) {
-      if (now >= call.deadline) return fail(credential_late());
+      if (now >= *call.deadline) return fail(credential_late());
       return loop_.post_at(now + kCredentialAgain, [this, alive = std::weak_ptr<int>(alive_)] {
         if (!alive.expired()) try_first();
       });
     }
+    if (now >= *call.deadline) return fail(no_time_to_send());
     Expected<std::string> authorization = credentials.authorization(now);
     if (!authorization) {
       return fail(credential_error(KubeErrorKind::kUnauthorized, authorization.error()));
@@ -76,7 +79,7 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     const auto context = contexts_.get(access_.endpoint, credentials, now);
     if (!context) return fail(credential_error(KubeErrorKind::kTls, context.error()));
     // No part of a write leaves after the time in which it is allowed.
-    const MonotonicTime until = std::min(call.deadline, call.request.not_after);
+    const MonotonicTime until = std::min(*call.deadline, call.request.not_after);
     if (SystemClock().now().monotonic > call.request.not_after) return fail(too_late_to_send());
     RequestText text;
     text.method = call.request.method;
@@ -182,8 +185,7 @@ class BeastLane {
       });
       return;
     }
-    const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
-    waiting_.push_back({std::move(request), std::move(done), deadline});
+    waiting_.push_back({std::move(request), std::move(done)});
     send_next();
   }
 
@@ -191,7 +193,6 @@ class BeastLane {
   struct Waiting {
     UnaryRequest request;
     std::function<void(UnaryResult)> done;
-    MonotonicTime deadline;
   };
 
   void send_next() {
@@ -200,8 +201,6 @@ class BeastLane {
     waiting_.pop_front();
     const std::size_t client = idle_.back();  // the one that was used last: its connection is open
     idle_.pop_back();
-    const MonotonicTime now = SystemClock().now().monotonic;
-    next.request.deadline = std::max(next.deadline - now, Duration(0));
     clients_[client]->send(std::move(next.request),
                            [this, client, done = std::move(next.done)](UnaryResult result) {
                              idle_.push_back(client);

@@ -261,12 +261,17 @@ class Caller {
 
   Attempt attempt_once(const UnaryRequest& request, MonotonicTime deadline) {
     Attempt attempt;
-    const std::optional<MonotonicTime> ready = wait_for_credentials(deadline);
-    if (!ready) {
-      attempt.error = credential_late();
+    const MonotonicTime until = std::min(deadline, request.not_after);
+    const std::optional<MonotonicTime> ready = wait_for_credentials(until);
+    const MonotonicTime start = SystemClock().now().monotonic;
+    if (start > request.not_after) {
+      attempt.error = too_late_to_send();
       return attempt;
     }
-    const MonotonicTime start = *ready;
+    if (!ready || start >= deadline) {
+      attempt.error = ready ? no_time_to_send() : credential_late();
+      return attempt;
+    }
     Expected<std::string> authorization = access_.credentials->authorization(start);
     if (!authorization) {
       attempt.error = credential_error(KubeErrorKind::kUnauthorized, authorization.error());
@@ -288,7 +293,7 @@ class Caller {
       attempt.error = too_late_to_send();
       return attempt;
     }
-    run(message, *sink, request.target, std::min(deadline, request.not_after), attempt);
+    run(message, *sink, request.target, until, attempt);
     return attempt;
   }
 
@@ -439,7 +444,6 @@ class Caller {
 struct Job {
   UnaryRequest request;
   std::function<void(UnaryResult)> done;
-  MonotonicTime deadline;
 };
 
 // Jobs from the loop to threads; bounded. A job goes to the thread that worked last: its connection
@@ -505,9 +509,8 @@ class CpprestUnaryClient final : public UnaryClient {
   CpprestUnaryClient& operator=(const CpprestUnaryClient&) = delete;
 
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
-    const MonotonicTime deadline = SystemClock().now().monotonic + request.deadline;
     Lane& lane = lane_of(request);
-    Job job{std::move(request), std::move(done), deadline};
+    Job job{std::move(request), std::move(done)};
     if (lane.push(job)) return;
     KubeError error;
     error.kind = KubeErrorKind::kTooManyRequests;
@@ -546,7 +549,7 @@ class CpprestUnaryClient final : public UnaryClient {
 
   static UnaryResult guarded_call(Caller& caller, const Job& job) {
     try {
-      return caller.call(job.request, job.deadline);
+      return caller.call(job.request, SystemClock().now().monotonic + job.request.deadline);
     } catch (const std::exception& exception) {
       ++caught_exceptions;
       KubeError error;

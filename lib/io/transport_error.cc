@@ -124,6 +124,13 @@ KubeError credential_late() {
   return out;
 }
 
+KubeError no_time_to_send() {
+  KubeError out;
+  out.kind = KubeErrorKind::kDeadline;
+  out.message = "deadline passed: no time was left to send the request";
+  return out;
+}
+
 KubeError too_late_to_send() {
   KubeError out;
   out.kind = KubeErrorKind::kCancelled;

@@ -39,6 +39,9 @@ KubeError credential_error(KubeErrorKind kind, const Error& error);
 // The deadline passed while the credential was waited for: nothing was sent.
 KubeError credential_late();
 
+// The deadline passed before the request's turn came once more: nothing was sent.
+KubeError no_time_to_send();
+
 // The time in which a write was allowed (UnaryRequest::not_after) had passed: nothing was sent.
 KubeError too_late_to_send();
 

@@ -68,6 +68,8 @@ struct UnaryRequest {
   std::string target;
   std::string content_type;  // of the body; "" without one
   std::string body;
+  // From when a connection takes it up: what waits behind a slow server is not late by that. How
+  // long it may wait is bounded by not_after alone.
   Duration deadline = std::chrono::seconds(5);
   // A write that must not reach the server after this (a leader's right to write ends): the client
   // checks it last thing before it sends and answers kCancelled. One that is on its way is ended

@@ -147,5 +147,85 @@ TEST_P(UnaryClientTest, HasTheKernelGiveUpBeforeAnotherMayLead) {
   EXPECT_EQ(drop.l_linger, 0);
 }
 
+// Otherwise a slow server does what half of the answers say was not done.
+TEST_P(UnaryClientTest, DoesNotCountWhatARequestWaitsForAConnection) {
+  const std::chrono::milliseconds deadline(2000);
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      ::poll(nullptr, 0, static_cast<int>(deadline.count() * 6 / 10));  // that slow
+      connection.answer(200, "{}");
+    }
+  });
+  connect(access(server.port()), 4);
+  std::vector<std::future<UnaryResult>> results;
+  const int twice_its_connections = GetParam() == Library::kBeast ? 2 : 8;
+  for (int i = 0; i < twice_its_connections; ++i) {
+    UnaryRequest request = put();
+    request.deadline = deadline;
+    results.push_back(begin(request));
+  }
+  for (auto& result : results) {
+    const UnaryResult answer = wait_for(std::move(result));
+    EXPECT_TRUE(answer) << answer.error().message;
+  }
+}
+
+TEST_P(UnaryClientTest, NeverSendsAWriteWhoseTimePassedWhileItWaited) {
+  std::atomic<int> requests{0};
+  std::promise<void> fence_passed;
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      if (++requests == 1) fence_passed.get_future().wait();
+      connection.answer(200, "{}");
+    }
+  });
+  connect(access(server.port()), 1);
+  UnaryRequest slow = put();
+  slow.deadline = kPatience;
+  std::future<UnaryResult> first = begin(slow);
+  ASSERT_TRUE(eventually([&] { return requests == 1; }));
+  UnaryRequest fenced = put();
+  fenced.deadline = kPatience;
+  fenced.not_after = SystemClock().now().monotonic + std::chrono::milliseconds(50);
+  std::future<UnaryResult> second = begin(fenced);
+  ASSERT_TRUE(eventually([&] { return SystemClock().now().monotonic > fenced.not_after; }));
+  fence_passed.set_value();
+  EXPECT_TRUE(wait_for(std::move(first)));
+  const UnaryResult late = wait_for(std::move(second));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, KubeErrorKind::kCancelled) << late.error().message;
+  EXPECT_EQ(requests, 1);
+}
+
+TEST_P(UnaryClientTest, NeverSendsARequestThatHasNoTimeLeft) {
+  std::atomic<int> requests{0};
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      ++requests;
+      connection.answer(200, "{}");
+    }
+  });
+  connect(access(server.port()), 1);
+  ASSERT_TRUE(send(get()));
+  UnaryRequest request = get();
+  request.deadline = Duration(0);
+  const UnaryResult result = send(request);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
+  EXPECT_TRUE(send(get()));
+  EXPECT_EQ(requests, 2);
+}
+
+TEST_P(UnaryClientTest, WaitsForACredentialUntilAWritesTimeHasPassed) {
+  credentials_->set_ready(false);
+  connect(access(closed_port()));
+  UnaryRequest fenced = put();
+  fenced.deadline = 10 * kPatience;
+  fenced.not_after = SystemClock().now().monotonic + std::chrono::milliseconds(50);
+  const UnaryResult late = send(fenced);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().kind, KubeErrorKind::kCancelled) << late.error().message;
+}
+
 }  // namespace
 }  // namespace loglink::testing
