@@ -18,7 +18,7 @@ KubeError protocol_error(const std::string& message) {
 UnaryResult unary_result(const StreamHead& head, std::string body) {
   if (head.status >= 200 && head.status < 300) return UnaryResponse{head.status, std::move(body)};
   KubeError error = decode_error(head.status, head.content_type, body);
-  error.retry_after = head.retry_after;
+  if (head.retry_after) error.retry_after = head.retry_after;  // else what the Status says
   return tl::unexpected<KubeError>(std::move(error));
 }
 

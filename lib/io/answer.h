@@ -7,7 +7,8 @@
 
 namespace loglink {
 
-// 2xx is the body; anything else is the KubeError that decode_error makes of it, with Retry-After.
+// 2xx is the body; anything else is the KubeError that decode_error makes of it; a Retry-After of
+// the head goes before the body's.
 UnaryResult unary_result(const StreamHead& head, std::string body);
 
 // An answer that is larger than limits::kUnaryBodyBytes.

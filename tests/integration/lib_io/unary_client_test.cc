@@ -287,6 +287,26 @@ TEST_P(UnaryClientTest, PassesRetryAfterOn) {
   EXPECT_EQ(result.error().retry_after, seconds(3));
 }
 
+TEST_P(UnaryClientTest, TakesRetryAfterFromTheBodyWhereTheHeadHasNone) {
+  std::atomic<int> seconds_asked{3};
+  ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+    while (connection.read_request()) {
+      connection.answer(429, R"({"kind":"Status","reason":"TooManyRequests","details":)"
+                             R"({"retryAfterSeconds":)" +
+                                 std::to_string(seconds_asked) + "}}");
+    }
+  });
+  connect(access(server.port()));
+  const UnaryResult result = send(put());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, KubeErrorKind::kTooManyRequests);
+  EXPECT_EQ(result.error().retry_after, seconds(3));
+  seconds_asked = 2000000000;
+  const UnaryResult endless = send(put());
+  ASSERT_FALSE(endless);
+  EXPECT_EQ(endless.error().retry_after, limits::kRetryAfterMax);
+}
+
 TEST_P(UnaryClientTest, SendsAWriteAgainWhenTheServerHadClosedTheKeptConnection) {
   ScriptedServer server(tls_server(), [](ServerConnection& connection) {
     if (!connection.read_request()) return;
