@@ -93,8 +93,8 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     if (!bytes) return fail(malformed_request(call.request.target));
 
     // A connection that was made with other certificates is not used again.
-    reused_ = connection_ && connection_->reusable() && *context == context_;
-    if (!reused_) {
+    const bool reuses = connection_ && *context == context_ && connection_->reusable();
+    if (!reuses) {
       connection_ = make_http_connection(loop_, access_.endpoint, *context, ConnectionUse::kUnary);
       context_ = *context;
     }
@@ -122,11 +122,9 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
     // A CA or certificate file may have been corrected meanwhile.
     if (error && error->kind == KubeErrorKind::kTls) access_.credentials->invalidate();
     Call& call = calls_.front();
-    // The server had closed the kept connection; every request may be sent twice.
-    const bool stale =
-        error && reused_ && head_.status == 0 &&
-        (error->kind == KubeErrorKind::kRefused || error->kind == KubeErrorKind::kTls);
-    if (stale && !std::exchange(call.tried_new_connection, true)) return post_next();
+    // Every request may be sent twice.
+    if (error && connection_->was_stale() && !std::exchange(call.tried_new_connection, true))
+      return post_next();
     if (error) return fail(std::move(*error));
     if (head_.status == 401) {
       access_.credentials->invalidate();
@@ -160,7 +158,6 @@ class BeastUnaryClient final : public UnaryClient, private StreamHandler {
   std::deque<Call> calls_;
   std::unique_ptr<HttpConnection> connection_;
   std::shared_ptr<ssl_ctx_st> context_;  // of connection_
-  bool reused_ = false;
   StreamHead head_;
   std::string body_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -389,9 +389,7 @@ class Caller {
       trouble = {TransportStage::kHead, TransportFault::kProtocol, 0, exception.what(), true};
     }
     attempt.error = transport_error(trouble, access_.endpoint);
-    attempt.stale =
-        attempt.error->kind == KubeErrorKind::kRefused &&
-        (trouble.stage == TransportStage::kSend || trouble.stage == TransportStage::kHead);
+    attempt.stale = is_stale(trouble);
     if (sink.overflowed()) attempt.error = oversized_answer(target);
   }
 

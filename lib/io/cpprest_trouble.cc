@@ -47,7 +47,8 @@ TransportTrouble cpprest_trouble(int code, const std::string& message,
     trouble.fault = TransportFault::kTls;  // an OpenSSL number is no errno
     trouble.system_errno = 0;
     trouble.detail = certificate.empty() ? message : certificate;
-  } else if (code == ETIMEDOUT && trouble.stage != TransportStage::kConnect) {
+  } else if (code == ETIMEDOUT && trouble.stage != TransportStage::kConnect &&
+             trouble.stage != TransportStage::kSend) {
     trouble.fault = TransportFault::kTimeout;
     trouble.system_errno = 0;
   } else if (trouble.stage == TransportStage::kConnect && code == EHOSTUNREACH) {

@@ -71,6 +71,8 @@ class Link final : public std::enable_shared_from_this<Link> {
     exchange_ = std::move(exchange);
     handler_ = &handler;
     keep_ = false;
+    reused_ = connected_;
+    was_stale_ = false;
     ++number_;
     stage_ = TransportStage::kResolve;
     stage_limit_ = exchange_.head_by;
@@ -88,6 +90,7 @@ class Link final : public std::enable_shared_from_this<Link> {
     close();
   }
 
+  [[nodiscard]] bool was_stale() const { return was_stale_; }
   [[nodiscard]] bool reusable() {
     if (!keep_ || handler_ != nullptr) return false;
     return tls_ ? is_silent(*tls_) : is_silent(socket_);
@@ -280,6 +283,7 @@ class Link final : public std::enable_shared_from_this<Link> {
     } else {
       trouble.detail = error.message();
     }
+    was_stale_ = reused_ && is_stale(trouble);
     finish(transport_error(trouble, endpoint_));
   }
 
@@ -343,6 +347,8 @@ class Link final : public std::enable_shared_from_this<Link> {
   TransportStage stage_ = TransportStage::kResolve;
   MonotonicTime stage_limit_;
   bool connected_ = false;
+  bool reused_ = false;  // by this exchange
+  bool was_stale_ = false;
   bool keep_ = false;
 };
 
@@ -359,6 +365,7 @@ class BeastConnection final : public HttpConnection {
   void start(HttpExchange exchange, StreamHandler& handler) override {
     link_->start(std::move(exchange), handler);
   }
+  [[nodiscard]] bool was_stale() const override { return link_->was_stale(); }
   [[nodiscard]] bool reusable() override { return link_->reusable(); }
 
  private:

@@ -30,9 +30,11 @@ class HttpConnection {
   // callbacks never run inside this call. REQUIRES: no exchange is under way.
   virtual void start(HttpExchange exchange, StreamHandler& handler) = 0;
   // The last exchange ended well, the server keeps the connection and has said nothing since: looks
-  // at the socket, so ask just before start(). It may still turn out to be closed: then the next
-  // exchange ends with kRefused before a byte of the answer.
+  // at the socket, so ask just before start().
   [[nodiscard]] virtual bool reusable() = 0;
+  // The last exchange failed because the kept connection turned out to be dead before a byte of the
+  // answer.
+  [[nodiscard]] virtual bool was_stale() const = 0;
 };
 
 // `tls` is null for http://. Nothing is done before start().

@@ -110,6 +110,27 @@ KubeError transport_error(const TransportTrouble& trouble, const Endpoint& endpo
   return error;
 }
 
+bool is_stale(const TransportTrouble& trouble) {
+  if (trouble.answer_begun) return false;
+  const bool sends = trouble.stage == TransportStage::kSend;
+  if (!sends && trouble.stage != TransportStage::kHead) return false;
+  switch (trouble.fault) {
+    case TransportFault::kSystem:
+      // At the first write the kernel tells, too, of an end that its keepalive came to long ago.
+      // Later ETIMEDOUT is the end of this request's own packets.
+      return sends || trouble.system_errno != ETIMEDOUT;
+    case TransportFault::kEnded:
+    case TransportFault::kTls:
+      return true;
+    case TransportFault::kResolver:
+    case TransportFault::kTimeout:
+    case TransportFault::kDeadline:
+    case TransportFault::kProtocol:
+      return false;
+  }
+  __builtin_unreachable();
+}
+
 KubeError credential_error(KubeErrorKind kind, const Error& error) {
   KubeError out;
   out.kind = kind;

@@ -33,6 +33,10 @@ struct TransportTrouble {
 // The message is one line with host:port and the cause.
 KubeError transport_error(const TransportTrouble& trouble, const Endpoint& endpoint);
 
+// Where the exchange was on a kept connection: it was dead before, so that the request may be sent
+// once more on a new one.
+bool is_stale(const TransportTrouble& trouble);
+
 // A credential or certificate that could not be had: nothing was sent.
 KubeError credential_error(KubeErrorKind kind, const Error& error);
 

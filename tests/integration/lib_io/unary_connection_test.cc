@@ -93,6 +93,22 @@ TEST_P(UnaryClientTest, KeepsItsConnectionWhenASessionTicketComesLate) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+TEST_P(UnaryClientTest, SendsAgainWhatAKeptConnectionLeftUnanswered) {
+  ScriptedServer server(tls_server(), [](ServerConnection& connection) {
+    while (const auto request = connection.read_request()) {
+      // As a server that ends its idle connections just as the request is on its way.
+      if (connection.number() == 1 && request->target == "/n2") return;
+      connection.answer(200, request->target);
+    }
+  });
+  connect(access(server.port()), 1);
+  ASSERT_TRUE(send(get("/n1")));
+  const UnaryResult second = send(get("/n2"));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->body, "/n2");
+  EXPECT_EQ(server.connections(), 2);
+}
+
 // A new leader counts on it: the kernel does not go on sending by itself.
 TEST_P(UnaryClientTest, DropsWhatTheKernelHoldsOfAWriteWhenItsTimeHasPassed) {
   std::promise<bool> is_whole;

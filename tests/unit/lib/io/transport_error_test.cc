@@ -88,6 +88,34 @@ TEST(TransportErrorTest, MapsEachTroubleToOneKindAndOneLine) {
   }
 }
 
+TEST(TransportErrorTest, TellsAStaleConnectionFromARequestThatFailed) {
+  struct Case {
+    TransportTrouble trouble;
+    bool stale;
+  };
+  const std::vector<Case> cases = {
+      {{Stage::kSend, Fault::kSystem, ETIMEDOUT, "", false}, true},
+      {{Stage::kSend, Fault::kSystem, EHOSTUNREACH, "", false}, true},
+      {{Stage::kSend, Fault::kSystem, EPIPE, "", false}, true},
+      {{Stage::kHead, Fault::kSystem, ECONNRESET, "", false}, true},
+      {{Stage::kHead, Fault::kEnded, 0, "", false}, true},
+      {{Stage::kHead, Fault::kTls, 0, "", false}, true},
+      {{Stage::kHead, Fault::kSystem, ETIMEDOUT, "", false}, false},
+      {{Stage::kHead, Fault::kSystem, ECONNRESET, "", true}, false},
+      {{Stage::kHead, Fault::kEnded, 0, "", true}, false},
+      {{Stage::kBody, Fault::kEnded, 0, "", true}, false},
+      {{Stage::kSend, Fault::kDeadline, 0, "", false}, false},
+      {{Stage::kSend, Fault::kTimeout, 0, "", false}, false},
+      {{Stage::kHead, Fault::kProtocol, 0, "", false}, false},
+      {{Stage::kConnect, Fault::kSystem, ECONNREFUSED, "", false}, false},
+      {{Stage::kHandshake, Fault::kEnded, 0, "", false}, false},
+      {{Stage::kHandshake, Fault::kTls, 0, "", false}, false},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(is_stale(one.trouble), one.stale) << transport_error(one.trouble, endpoint()).message;
+  }
+}
+
 TEST(CpprestTroubleTest, TellsFromCodeAndMessageWhatHappened) {
   struct Case {
     int code;
@@ -106,6 +134,7 @@ TEST(CpprestTroubleTest, TellsFromCodeAndMessageWhatHappened) {
       {110, "Error in SSL handshake", "", Kind::kConnectTimeout},
       {32, "Failed to write request body", "", Kind::kRefused},
       {104, "Failed to write request headers", "", Kind::kRefused},
+      {110, "Failed to write request headers", "", Kind::kIdleTimeout},
       {104, "Failed to read HTTP status line", "", Kind::kRefused},
       {103, "Failed to read HTTP status line", "", Kind::kRefused},
       {1, "Failed to read HTTP status line", "", Kind::kRefused},
@@ -122,6 +151,14 @@ TEST(CpprestTroubleTest, TellsFromCodeAndMessageWhatHappened) {
     EXPECT_EQ(transport_error(trouble, endpoint()).kind, one.kind)
         << one.code << " " << one.message;
   }
+}
+
+TEST(CpprestTroubleTest, TellsAStaleConnection) {
+  EXPECT_TRUE(is_stale(cpprest_trouble(110, "Failed to write request headers", "")));
+  EXPECT_TRUE(is_stale(cpprest_trouble(104, "Failed to read HTTP status line", "")));
+  EXPECT_FALSE(is_stale(cpprest_trouble(110, "Failed to read HTTP status line", "")));
+  EXPECT_FALSE(is_stale(cpprest_trouble(110, "Failed to connect to any resolved endpoint", "")));
+  EXPECT_FALSE(is_stale(cpprest_trouble(104, "Error in SSL handshake", "")));
 }
 
 TEST(CpprestTroubleTest, SaysWhyACertificateWasRefused) {
