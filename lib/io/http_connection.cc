@@ -6,9 +6,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -80,7 +80,10 @@ class Link final : public std::enable_shared_from_this<Link> {
     asio::co_spawn(
         resolver_.get_executor(),
         [self = shared_from_this(), number = number_] { return self->run(self, number); },
-        asio::detached);
+        [executor = resolver_.get_executor()](std::exception_ptr failure) {
+          // Like that of any other task, for the loop to log and count.
+          if (failure) asio::post(executor, [failure] { std::rethrow_exception(failure); });
+        });
   }
 
   // No callback after this.
@@ -125,10 +128,9 @@ class Link final : public std::enable_shared_from_this<Link> {
         }
       }
     } catch (const std::exception& exception) {
-      if (number == number_) {
-        TransportTrouble trouble{stage_, TransportFault::kProtocol, 0, exception.what(), false};
-        finish(transport_error(trouble, endpoint_));
-      }
+      if (number != number_) throw;  // the handler's on_end: nobody is left to be told
+      TransportTrouble trouble{stage_, TransportFault::kProtocol, 0, exception.what(), false};
+      finish(transport_error(trouble, endpoint_));
     }
   }
 

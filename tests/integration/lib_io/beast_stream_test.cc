@@ -620,6 +620,23 @@ class Reopener final : public StreamHandler {
   std::atomic<bool> done_{false};
 };
 
+class Thrower final : public StreamHandler {
+ public:
+  void on_head(const StreamHead&) override {}
+  void on_data(std::string_view) override {}
+  void on_end(std::optional<KubeError>) override { throw std::runtime_error("a bug of ours"); }
+};
+
+TEST_P(BeastStreamTest, HasTheLoopCountWhatTheLastCallbackThrows) {
+  ScriptedServer server(server_options(), [&](ServerConnection& connection) {
+    if (connection.read_request()) connection.answer(200, "{}");
+  });
+  connect(access(server.port()));
+  Thrower thrower;
+  thread_.call([&] { transport_->open(watch(), thrower); });
+  EXPECT_TRUE(eventually([&] { return thread_.loop().caught_exceptions() == 1; }));
+}
+
 // A server that resets and closes wherever it likes, and eight watches that come back each time.
 TEST_P(BeastStreamTest, ReopensAThousandWatchesThatAreCutAnywhere) {
   ScriptedServer server(server_options(), [](ServerConnection& connection) {
