@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -42,6 +41,8 @@ constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::uint32_t kHeadBytes = 32 * 1024;
 // Only a head or a chunk's header can pile up in the buffer; both end far below this.
 constexpr std::size_t kBufferBytes = 128 * 1024;
+// With one more SYN after the first was lost; the last address of a name has all that is left.
+constexpr std::chrono::seconds kConnectMax(3);
 // What a server may say before its answer (100, 102, 103); beyond it something is amiss.
 constexpr int kInterimHeads = 8;
 
@@ -152,9 +153,21 @@ class Link final : public std::enable_shared_from_this<Link> {
       for (const auto& entry : results) addresses.push_back(entry.endpoint());
     }
     stage_ = TransportStage::kConnect;
-    co_await asio::async_connect(socket_, addresses, token);
-    if (number != number_) co_return;
+    error = asio::error::host_not_found;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      const MonotonicTime time = now();
+      const MonotonicTime limit = std::min(exchange_.head_by, exchange_.deadline);
+      stage_limit_ = time + connect_share(limit - time, addresses.size() - i);
+      arm();
+      error_code ignored;
+      socket_.close(ignored);
+      const tcp::endpoint& address = addresses[i];
+      co_await socket_.async_connect(address, token);
+      if (number != number_) co_return;
+      if (!error && socket_.is_open()) break;  // else it failed, or on_timer() closed it
+    }
     if (error) co_return fail(error);
+    stage_limit_ = exchange_.head_by;
     set_connection_options(socket_.native_handle(), use_);
     socket_.non_blocking(true, error);  // for is_silent(); asynchronous calls do not mind
     if (error) co_return fail(error);
@@ -328,6 +341,10 @@ class Link final : public std::enable_shared_from_this<Link> {
       trouble.fault = TransportFault::kDeadline;
     } else if (time < stage_limit_) {
       return arm();
+    } else if (stage_ == TransportStage::kConnect && time < exchange_.head_by) {
+      error_code ignored;
+      socket_.close(ignored);  // connect() goes on to the next address
+      return;
     }
     keep_ = false;
     finish(transport_error(trouble, endpoint_));
@@ -375,6 +392,11 @@ class BeastConnection final : public HttpConnection {
 };
 
 }  // namespace
+
+Duration connect_share(Duration left, std::size_t addresses) {
+  if (addresses <= 1) return left;
+  return std::min<Duration>(kConnectMax, left / static_cast<std::int64_t>(addresses));
+}
 
 std::unique_ptr<HttpConnection> make_http_connection(EventLoop& loop, const Endpoint& endpoint,
                                                      std::shared_ptr<ssl_ctx_st> tls,

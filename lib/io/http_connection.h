@@ -1,6 +1,7 @@
 // One HTTP/1.1 connection to the API server. Beast stays in the .cc file.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,10 @@ class HttpConnection {
   // answer.
   [[nodiscard]] virtual bool was_stale() const = 0;
 };
+
+// How long the first of `addresses` may take where `left` is there for all of them: one that
+// swallows what is sent to it must not keep the others from being tried.
+Duration connect_share(Duration left, std::size_t addresses);
 
 // `tls` is null for http://. Nothing is done before start().
 std::unique_ptr<HttpConnection> make_http_connection(EventLoop& loop, const Endpoint& endpoint,
