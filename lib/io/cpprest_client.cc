@@ -147,6 +147,17 @@ int socket_index() {
   return kIndex;
 }
 
+// As HttpConnection::reusable() does: what a server says unasked is no answer to what comes next.
+// The request then fails at its first write, as a stale one.
+template <class Stream>
+void close_unless_silent(Stream& stream, Socket& socket) {
+  boost::system::error_code error;
+  socket.non_blocking(true, error);
+  char byte = 0;
+  if (!error) stream.read_some(boost::asio::buffer(&byte, 1), error);
+  if (error != boost::asio::error::would_block) socket.close(error);
+}
+
 // Called with the connection of each request that is about to be sent. A new one has no descriptor
 // yet, so that on_handshake() sets its options.
 void on_request(void* handle, bool tls) {
@@ -155,6 +166,9 @@ void on_request(void* handle, bool tls) {
     auto* const stream = static_cast<boost::asio::ssl::stream<Socket&>*>(handle);
     socket = &stream->next_layer();
     SSL_set_ex_data(stream->native_handle(), socket_index(), socket);
+    if (socket->is_open()) close_unless_silent(*stream, *socket);
+  } else if (socket->is_open()) {
+    close_unless_silent(*socket, *socket);
   }
   if (socket->is_open()) set_connection_options(socket->native_handle(), ConnectionUse::kUnary);
 }
