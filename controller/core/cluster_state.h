@@ -89,7 +89,7 @@ struct NodeState {
   bool wants_news = false;                   // after it: the next version is written from at once
   bool node_missing = false;                 // said once in the log
 
-  std::optional<MonotonicTime> written_at;  // tried last
+  std::optional<MonotonicTime> written_at;  // taken by the server last
   TokenBucket writes{kNodeWritesPerSecond, kNodeWriteBurst};
   TokenBucket bytes{kNodeBytesPerSecond, kNodeByteBurst};
 

@@ -21,6 +21,7 @@ constexpr int kMaxReadsUnderWay = 4;
 // Again, of nodes that pods name and that do not exist: a tenant may name thousands.
 constexpr double kMissingReadsPerSecond = 10;
 constexpr Duration kMissingRetryFirst = std::chrono::seconds(1);
+constexpr Duration kMissingRetryMax = std::chrono::minutes(5);
 // One step must not hold up the loop's streams; the rest comes with the next one.
 constexpr int kLooksPerStep = 64;
 // What the server did not take is tried again after this: nobody tells us that a CRD was replaced.
@@ -129,10 +130,14 @@ void SpecWriter::mark(const std::string& node, MonotonicTime at) {
 }
 
 // Who has pods on many nodes, and changes them all the time, must not keep others waiting.
-void SpecWriter::enqueue(const std::string& name, MonotonicTime at) {
+WorkQueue::Turn SpecWriter::turn_of(const std::string& name, MonotonicTime at) {
   const NodeState* node = state_.find_node(name);
   const bool is_recent = node != nullptr && node->written_at && at - *node->written_at < kRecent;
-  queue_.add(name, at, is_recent ? WorkQueue::Turn::kLast : WorkQueue::Turn::kFirst);
+  return is_recent ? WorkQueue::Turn::kLast : WorkQueue::Turn::kFirst;
+}
+
+void SpecWriter::enqueue(const std::string& name, MonotonicTime at) {
+  queue_.add(name, at, turn_of(name, at));
 }
 
 MonotonicTime SpecWriter::next_due(MonotonicTime now) const {
@@ -231,6 +236,7 @@ bool SpecWriter::look_at(const std::string& name, Now now, Outcome& outcome) {
                                           : desired.spec.sources.empty();
   if (nothing_to_do) {
     queue_.forget(name);
+    reads_.forget(name);
     well_again(*node, name, outcome);
     node->conflict_excused = false;
     node->wants_owner = false;
@@ -290,7 +296,8 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
     return false;
   }
   const bool creates = !node.object || node.not_found;
-  const bool owned = !creates && owned_by_node(*node.object);
+  const bool owned =
+      !creates && (now.monotonic < node.owner_trusted_until || owned_by_node(*node.object));
   if (!owned && node.node_uid.empty()) {
     node.wants_owner = true;
     reads_.add(name, now.monotonic);
@@ -316,7 +323,6 @@ bool SpecWriter::write(const std::string& name, NodeState& node, const NodeLinkS
   node.writes.take(now.monotonic);
   node.bytes.take(now.monotonic, bytes);
   node.in_flight = desired;
-  node.written_at = now.monotonic;
   node.sent_version = object.resource_version;
   if (creates) {
     outcome.effects.emplace_back(CreateNodeLinkSet{std::move(object)});
@@ -330,6 +336,7 @@ void SpecWriter::give_back(const std::string& name, Now now, const KubeError& er
   WorkQueue::Bounds bounds;
   bounds.at_least = error.retry_after.value_or(Duration{});
   if (passes(error.kind)) bounds.at_most = kPassingRetryMax;
+  bounds.turn = turn_of(name, now.monotonic);
   queue_.retry(name, now.monotonic, random_, bounds);
 }
 
@@ -360,9 +367,10 @@ void SpecWriter::node_answered(const std::string& name,
       outcome.remarks.push_back(
           {RemarkLevel::kInfo, "pods are bound to a node that does not exist", {{"node", name}}});
     }
-    missing_rate_.take(now.monotonic);
-    bounds.at_least =
-        std::max(missing_rate_.ready_at(now.monotonic) - now.monotonic, kMissingRetryFirst);
+    // A node that comes back while a tenant names others is not to wait for all of these.
+    const Duration wait = missing_rate_.ready_at(now.monotonic) - now.monotonic;
+    if (wait < kMissingRetryMax) missing_rate_.take(now.monotonic);
+    bounds.at_least = std::clamp(wait, kMissingRetryFirst, kMissingRetryMax);
   } else {
     if (passes(uid.error().kind)) bounds.at_most = kPassingRetryMax;
     trouble(*node, name, uid.error(), now, outcome);
@@ -425,6 +433,7 @@ void SpecWriter::written(NodeState& node, const std::string& name, NodeLinkSet o
   well_again(node, name, outcome);
   node.conflict_excused = false;
   node.wants_news = false;
+  node.written_at = now.monotonic;
   keep_owner(node, name, object, now, outcome);
   if (object.spec == *node.in_flight) {
     const bool was_outdated = std::exchange(node.vain_write, std::nullopt).has_value();

@@ -42,6 +42,7 @@ class SpecWriter {
 
  private:
   void step_writes(Now now, Outcome& outcome);
+  [[nodiscard]] WorkQueue::Turn turn_of(const std::string& name, MonotonicTime at);
   void enqueue(const std::string& name, MonotonicTime at);
   void step_reads(Now now, Outcome& outcome);
   void keep_owner(NodeState& node, const std::string& name, const NodeLinkSet& object, Now now,

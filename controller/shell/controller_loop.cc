@@ -37,6 +37,18 @@ tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result, const std::st
   return object;
 }
 
+// What a server that changes Leases, or a proxy that mixes its answers up, makes of a write of
+// ours.
+KubeError another_lease() {
+  KubeError error;
+  error.kind = KubeErrorKind::kUnexpected;
+  error.message =
+      "the answer has another Lease than was written: an admission webhook changes Leases, or a "
+      "proxy "
+      "mixes answers up";
+  return error;
+}
+
 tl::expected<Lease, KubeError> lease_of(UnaryResult result, const ObjectKey& key) {
   if (!result) return tl::unexpected(std::move(result).error());
   tl::expected<Lease, KubeError> lease = decode_lease(result->body);
@@ -356,7 +368,12 @@ void ControllerLoop::send_lease(const LeaderElector::Request& request) {
     ++counters_
           .api_requests[{"lease", result ? "OK" : std::string(to_string(result.error().kind))}];
     const tl::expected<Lease, KubeError> lease = lease_of(std::move(result), key);
-    if (!missing && !lost) lease_answered(is_write, lease);
+    const bool is_another = is_write && lease && !shutdown_since_ && !elector_.is_as_sent(*lease);
+    if (is_another) {
+      lease_answered(is_write, tl::unexpected(another_lease()));
+    } else if (!missing && !lost) {
+      lease_answered(is_write, lease);
+    }
     elector_.answered(lease, ports_.clock.now());
     if (elector_.take_went_back()) storage_went_back();
     wake_();

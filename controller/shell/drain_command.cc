@@ -60,14 +60,23 @@ Expected<void> drain_cluster(const ControllerConfig& config, const ClusterAccess
   drain->start();
   loop.run();
 
+  if (!drain->broken_off().empty()) {
+    return fail(ErrorCode::kFailedPrecondition,
+                "the drain was broken off: " + drain->broken_off() +
+                    "; what was withdrawn is linked again; drain again if links are to go");
+  }
   if (!drain->emptying()) {
     return fail(ErrorCode::kFailedPrecondition,
                 "nothing is drained within " + format_duration(timeout) + ": " + drain->trouble());
   }
   const std::vector<DrainLoop::Unfinished> left = drain->unfinished();
-  if (left.empty()) {
+  if (drain->drained()) {
     log(LogLevel::kInfo, "drained: no agent holds a link");
     return {};
+  }
+  if (left.empty()) {
+    return fail(ErrorCode::kFailedPrecondition,
+                "the drain was ended before the former leader's time was over; drain again");
   }
   return fail(ErrorCode::kFailedPrecondition,
               "not all links are gone after " + format_duration(timeout) + ": " + describe(left) +

@@ -126,6 +126,7 @@ void DrainLoop::step() {
                         std::all_of(objects_.begin(), objects_.end(),
                                     [](const auto& each) { return is_done(each.second); });
   if (!all_done && !given_up_ && now.monotonic < deadline_) return;
+  drained_ = all_done && broken_off_.empty();
   finished_ = true;
   watch_->stop();
 }
@@ -162,7 +163,8 @@ void DrainLoop::take_lease(Now now) {
     lease.holder = names::kDrainedHolder;
     lease.duration_seconds =
         static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(kHold).count());
-    lease.renewed = now.wall;
+    lease.renewed = std::chrono::floor<std::chrono::microseconds>(now.wall);
+    sent_ = lease;
     request = lease.resource_version.empty()
                   ? create_lease_request(key.namespace_name, encode_lease(lease))
                   : put_lease_request(key, encode_lease(lease));
@@ -182,8 +184,9 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   const MonotonicTime now = ports_.clock.now().monotonic;
   if (was_write && result) {
     const tl::expected<Lease, KubeError> written = decode_lease(result->body);
-    // An answer to somebody else's write takes nothing.
-    if (written && written->holder == names::kDrainedHolder) {
+    // An answer to somebody else's write, or to an earlier one, takes nothing.
+    if (written && written->holder == names::kDrainedHolder && written->renewed == sent_.renewed &&
+        written->acquired == sent_.acquired) {
       lease_taken(now, *written);
       return;
     }
@@ -196,7 +199,7 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
                            lease->acquired == lease_acquired_;
       if (!lease->holder.empty() && !is_ours) has_former_holder_ = true;
       if (writes_from_ && lease->holder != names::kDrainedHolder) {
-        broken_off("the Lease is now held by \"" + lease->holder + "\"");
+        break_off("the Lease is now held by \"" + lease->holder + "\"");
         return;
       }
       lease_ = std::move(*lease);
@@ -213,14 +216,18 @@ void DrainLoop::lease_answered(UnaryResult result, bool was_write) {
   lease_read_ = false;
   const bool raced = !result && (result.error().kind == KubeErrorKind::kConflict ||
                                  result.error().kind == KubeErrorKind::kAlreadyExists);
+  const bool is_gone = !result && result.error().kind == KubeErrorKind::kNotFound;
+  // Another may have it; nothing is written until a renewal has been answered.
+  if (was_write && (result || raced || is_gone)) writes_until_ = {};
   lease_again_ = now + (raced ? kRaceRetry : kRetry);
   if (!raced && !result) say("lease", result.error());
 }
 
 // Somebody wants links again: to take the Lease once more would fight them.
-void DrainLoop::broken_off(const std::string& why) {
+void DrainLoop::break_off(std::string why) {
   writes_until_ = {};
-  log_({RemarkLevel::kWarning, "the drain was broken off, and ends", {{"reason", why}}});
+  broken_off_ = std::move(why);
+  log_({RemarkLevel::kWarning, "the drain was broken off, and ends", {{"reason", broken_off_}}});
   give_up();
 }
 

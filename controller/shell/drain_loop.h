@@ -47,6 +47,10 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   // "" once the lease is ours and the objects are known; else what was in the way last.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] bool emptying() const { return writes_from_ && synced_; }
+  // Each agent has said that it holds no link, and nobody else could write.
+  [[nodiscard]] bool drained() const { return drained_; }
+  // Why it ended before its time; "" when it did not.
+  [[nodiscard]] const std::string& broken_off() const { return broken_off_; }
 
  private:
   void on_replaced(std::vector<Decoded<NodeLinkSet>> objects, const std::string&) override;
@@ -57,7 +61,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   void take_lease(Now now);
   void lease_answered(UnaryResult result, bool was_write);
   void lease_taken(MonotonicTime now, Lease written);
-  void broken_off(const std::string& why);
+  void break_off(std::string why);
   void empty_objects(Now now);
   void object_answered(const std::string& node, const NodeLinkSetSpec& sent,
                        const UnaryResult& result);
@@ -75,6 +79,7 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
 
   MonotonicTime deadline_{};
   std::optional<Lease> lease_;              // as read or written last; the next write replaces it
+  Lease sent_;                              // by the last write
   bool lease_asked_ = false;                // a request is under way
   std::optional<WallTime> lease_acquired_;  // by our latest try, which may have arrived
   bool has_former_holder_ = false;          // who may go on writing for a while
@@ -87,7 +92,9 @@ class DrainLoop final : private ListWatchListener<NodeLinkSet> {
   std::map<std::string, MonotonicTime> retry_at_;
   std::set<std::string> under_way_;
   std::string trouble_ = "the lease is not taken yet";
+  std::string broken_off_;
   bool given_up_ = false;
+  bool drained_ = false;
   bool finished_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

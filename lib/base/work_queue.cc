@@ -57,7 +57,7 @@ void WorkQueue::retry(const std::string& key, MonotonicTime now, Random& random,
   if (delay > bounds.at_most) delay = random.between(bounds.at_most / 2, bounds.at_most);
   failure.not_before = now + std::max(delay, bounds.at_least);
   done(key);
-  add(key, now);
+  add(key, now, bounds.turn);
 }
 
 MonotonicTime WorkQueue::next_due() const {

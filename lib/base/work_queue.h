@@ -38,6 +38,7 @@ class WorkQueue {
   struct Bounds {
     Duration at_least{};
     Duration at_most = Duration::max();
+    Turn turn = Turn::kFirst;
   };
   void retry(const std::string& key, MonotonicTime now, Random& random, Bounds bounds);
   void retry(const std::string& key, MonotonicTime now, Random& random) {

@@ -51,6 +51,8 @@ class LeaderElector {
   // takes the Lease again (another acquireTime, one transition more), so that a candidate sees it
   // too that looked only before and after. A Lease that `drain` left and somebody deleted is none.
   bool take_went_back();
+  // Whether it is what the last claim or renewal has written; another answer to it gives no right.
+  [[nodiscard]] bool is_as_sent(const Lease& lease) const;
   // From now on only give the lease up; poll() returns the release once, if we hold it. All writes
   // must have ended before: is_leader() is false from here on.
   void shut_down();
@@ -70,7 +72,6 @@ class LeaderElector {
   [[nodiscard]] bool may_take(MonotonicTime now) const;
   [[nodiscard]] Lease claim(Now now);
   [[nodiscard]] bool is_own_claim(const Lease& lease) const;
-  [[nodiscard]] bool is_as_sent(const Lease& lease) const;
   [[nodiscard]] Duration retry_delay(const KubeError& error);
 
   LeaderElectionConfig config_;

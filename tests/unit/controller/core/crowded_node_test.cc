@@ -79,6 +79,43 @@ TEST(InventedNodesTest, HoldUpNoOtherNodeAndAreReadLessAndLess) {
   EXPECT_LE(cluster.effects_of_kind<GetNode>().size(), 620U) << "ten a second, of all";
 }
 
+TEST(InventedNodesTest, ANodeThatComesBackWaitsForMinutesNotForAllOfThem) {
+  ClusterDouble cluster;
+  cluster.add_node("node-b");
+  cluster.put_pod(simple_pod().named("prod", "web-0").on_node("node-b"));
+  for (int i = 0; i < 6000; ++i) {
+    cluster.put_pod(pod_of_crowd(i).on_node("0-invented-" + std::to_string(i)));
+  }
+  cluster.sync();
+  cluster.lead();
+  cluster.advance(minutes(2));
+  cluster.remove_node("node-b");
+  cluster.remove_object("node-b");
+  cluster.advance(std::chrono::seconds(5));
+  cluster.add_node("node-b");
+  cluster.advance(minutes(6));
+  EXPECT_NE(cluster.object("node-b"), nullptr);
+}
+
+// Its Node went, then its pods, then it comes back with others.
+TEST(InventedNodesTest, ANodeThatComesBackWithNewPodsIsReadAtOnce) {
+  ClusterDouble cluster;
+  cluster.add_node("node-b");
+  cluster.put_pod(simple_pod().named("prod", "web-0").on_node("node-b"));
+  cluster.sync();
+  cluster.lead();
+  cluster.settle();
+  cluster.remove_node("node-b");
+  cluster.remove_object("node-b");
+  cluster.advance(minutes(5));
+  cluster.remove_pod({"prod", "web-0"});
+  cluster.settle();
+  cluster.add_node("node-b");
+  cluster.put_pod(simple_pod().named("prod", "web-1").uid("uid-1").on_node("node-b"));
+  cluster.settle();
+  EXPECT_NE(cluster.object("node-b"), nullptr);
+}
+
 // A proxy or an authorizer that hangs on nodes.
 TEST(InventedNodesTest, ReadsOfNodesThatHangHoldUpNoWrite) {
   ClusterDouble cluster;
@@ -124,6 +161,25 @@ TEST(BusyTenantTest, KeepsAnothersFirstChangeWaitingNoLongerThanAWriteTakes) {
   cluster.advance(milliseconds(100));
   EXPECT_NE(cluster.object("node-b"), nullptr);
   EXPECT_GE(cluster.effects_of_kind<PutSpec>().size(), 3U) << "the rate is used up all the while";
+
+  // Nor where its agent has just written, so that ours meets a conflict.
+  cluster.advance(minutes(5));
+  for (const char* pattern : {"d", "e"}) {
+    change_all(pattern);
+    cluster.advance(std::chrono::seconds(11));
+  }
+  change_all("f");
+  cluster.settle();
+  int conflicts = 1;
+  cluster.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    const PutSpec* put = std::get_if<PutSpec>(&effect);
+    if (put == nullptr || put->object.name != "node-b" || conflicts-- <= 0) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kConflict)};
+  };
+  cluster.put_pod(simple_pod().named("prod", "web-1").uid("uid-1").on_node("node-b"));
+  cluster.advance(milliseconds(500));
+  EXPECT_EQ(cluster.object("node-b")->spec.sources.size(), 2U);
+  EXPECT_LT(conflicts, 1);
   change_all("c");
   cluster.advance(minutes(1));
   for (int i = 0; i < kNodes; ++i) {

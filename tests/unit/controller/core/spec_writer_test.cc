@@ -148,6 +148,16 @@ TEST_F(SpecWriterTest, AnOwnerThatIsDroppedIsNotFoughtOver) {
   EXPECT_EQ(warnings(), 1U);
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
 
+  // A Node that cannot be read holds up no change meanwhile.
+  cluster_.fail_with = [](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<GetNode>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kForbidden)};
+  };
+  cluster_.put_pod(pod_named("prod", "web-1"));
+  cluster_.settle();
+  EXPECT_THAT(live_pods(), ElementsAre("web-0", "web-1"));
+  cluster_.fail_with = nullptr;
+
   cluster_.mutate = nullptr;
   cluster_.advance(minutes(11));
   EXPECT_FALSE(cluster_.object("node-a")->owners.empty());

@@ -155,6 +155,48 @@ TEST(ControllerLoopTest, WhoMayNotUseTheLeaseIsNotReadyAndSaysSoOnce) {
   }
 }
 
+// As an admission webhook may.
+class ChangesLeases final : public UnaryClient {
+ public:
+  explicit ChangesLeases(UnaryClient& inner) : inner_(inner) {}
+  void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
+    const bool is_write = request.method != Method::kGet;
+    inner_.send(std::move(request), [is_write, done = std::move(done)](UnaryResult result) {
+      if (is_write && result) {
+        json lease = json::parse(result->body);
+        lease["spec"]["renewTime"] = "2026-01-02T09:00:00.000000Z";
+        result->body = lease.dump();
+      }
+      done(std::move(result));
+    });
+  }
+
+ private:
+  UnaryClient& inner_;
+};
+
+TEST(ControllerLoopTest, ALeaseThatTheServerChangesIsSaidAndGivesNoRight) {
+  World world(14);
+  const auto client = world.kube.connect("admin-token", world.clock);
+  ChangesLeases leases(*client);
+  SeededRandom random(9);
+  std::string said;
+  ControllerLoop loop(
+      Process::default_config(), "a", {*client, *client, leases, world.clock, random},
+      [&](const Remark& remark) { said += remark.message + "\n"; }, [] {});
+  loop.start();
+  for (int i = 0; i < 120; ++i) {
+    loop.step();
+    world.run(milliseconds(500), {});
+  }
+  EXPECT_FALSE(loop.leading());
+  EXPECT_THAT(loop.not_ready_because(), HasSubstr("an admission webhook changes Leases"));
+  const std::string trouble = "trouble with the API server, trying again\n";
+  const std::size_t first = said.find(trouble);
+  ASSERT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find(trouble, first + 1), std::string::npos) << said;
+}
+
 TEST(ControllerLoopTest, AStandbyIsReadyAlsoWhenItOnceMetATroubleWithTheLease) {
   World world(12);
   world.create(kLease.substr(0, kLease.rfind('/')),

@@ -327,19 +327,31 @@ class WriteAnswers final : public UnaryClient {
   std::vector<std::pair<UnaryRequest, std::function<void(UnaryResult)>>> waiting_;
 };
 
-class UnreachableAtTimes final : public UnaryClient {
+class TroubledLeases final : public UnaryClient {
  public:
-  explicit UnreachableAtTimes(UnaryClient& inner) : inner_(inner) {}
+  explicit TroubledLeases(UnaryClient& inner) : inner_(inner) {}
   void send(UnaryRequest request, std::function<void(UnaryResult)> done) override {
-    if (!unreachable) return inner_.send(std::move(request), std::move(done));
-    KubeError error;
-    error.kind = KubeErrorKind::kRefused;
-    done(tl::unexpected(error));
+    const bool is_write = request.method != Method::kGet;
+    if (is_write && repeat_the_last_answer) return done(*last_answer_);
+    if (unreachable || (is_write && refuse_with)) {
+      refused_writes += is_write ? 1 : 0;
+      KubeError error;
+      error.kind = refuse_with.value_or(KubeErrorKind::kRefused);
+      return done(tl::unexpected(error));
+    }
+    inner_.send(std::move(request), [this, is_write, done = std::move(done)](UnaryResult result) {
+      if (is_write && result) last_answer_ = result;
+      done(std::move(result));
+    });
   }
   bool unreachable = false;
+  std::optional<KubeErrorKind> refuse_with;  // writes
+  int refused_writes = 0;
+  bool repeat_the_last_answer = false;  // to writes
 
  private:
   UnaryClient& inner_;
+  std::optional<UnaryResult> last_answer_;
 };
 
 // Drain as its command drives it: a step whenever it asks for one.
@@ -389,8 +401,10 @@ class DrainRun {
  public:
   std::string said;
   WriteAnswers writes;
-  UnreachableAtTimes leases;
+  TroubledLeases leases;
   [[nodiscard]] bool finished() const { return drain_.finished(); }
+  [[nodiscard]] bool drained() const { return drain_.drained(); }
+  [[nodiscard]] const std::string& broken_off() const { return drain_.broken_off(); }
 
  private:
   DrainLoop drain_;
@@ -471,6 +485,52 @@ TEST(DrainLoopTest, WritesNothingMoreWhenItCannotRenewTheLease) {
   drain.leases.unreachable = false;
   drain.run(seconds(5));
   EXPECT_GT(drain.writes.writes, before);
+}
+
+// Whoever makes the Lease anew leads at once.
+TEST(DrainLoopTest, WritesNothingMoreOnceItsRenewalIsRefused) {
+  World world(25);
+  publish_sets(world, 3);
+  DrainRun drain(world, [&](const UnaryRequest&) { return refused(KubeErrorKind::kConflict); });
+  drain.run_until_first_write();
+  drain.leases.refuse_with = KubeErrorKind::kNotFound;
+  const int refused_before = drain.leases.refused_writes;
+  for (int i = 0; i < 100 && drain.leases.refused_writes == refused_before; ++i) {
+    drain.run(milliseconds(50));
+  }
+  ASSERT_GT(drain.leases.refused_writes, refused_before);
+  const int before = drain.writes.writes;
+  drain.run(seconds(8));
+  EXPECT_EQ(drain.writes.writes, before);
+}
+
+// Nothing is linked, and the former leader may still write: that another leads then is no success.
+TEST(DrainLoopTest, ADrainThatIsBrokenOffHasNotDrained) {
+  World world(26);
+  publish_sets(world, 0);
+  DrainRun drain(world, [&](const UnaryRequest&) { return refused(KubeErrorKind::kConflict); });
+  drain.run(seconds(5));
+  json lease = world.object(kLease);
+  ASSERT_EQ(lease["spec"]["holderIdentity"], "drained");
+  lease["spec"]["holderIdentity"] = "controller";
+  ASSERT_EQ(world.request("PUT", kLease, lease).status, 200);
+  drain.run(seconds(30));
+  EXPECT_TRUE(drain.finished());
+  EXPECT_FALSE(drain.drained());
+  EXPECT_THAT(drain.broken_off(), HasSubstr("held by \"controller\""));
+}
+
+// A proxy that mixes answers up gives that of an earlier renewal.
+TEST(DrainLoopTest, AnAnswerToAnEarlierRenewalIsNone) {
+  World world(27);
+  publish_sets(world, 3);
+  DrainRun drain(world, [&](const UnaryRequest&) { return refused(KubeErrorKind::kConflict); });
+  drain.run_until_first_write();
+  drain.leases.repeat_the_last_answer = true;
+  drain.run(ControllerConfig().leader_election.renew_deadline);
+  const int before = drain.writes.writes;
+  drain.run(seconds(10));
+  EXPECT_EQ(drain.writes.writes, before);
 }
 
 // Somebody deleted it while the drain stood still, and a controller leads.
