@@ -4,6 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <memory>
+#include <string>
+
 #include "lib/io/cpprest_client.h"
 #include "lib/io/http_clients.h"
 #include "tests/integration/lib_io/client_harness.h"
@@ -66,6 +71,39 @@ class UnaryClientTest : public ::testing::TestWithParam<Library> {
     request.content_type = "application/json";
     request.body = body;
     return request;
+  }
+  // Whether all of a write of `bytes` arrives at a server that begins to read when its time has
+  // passed.
+  bool reaches_a_late_reader(const ServerOptions& options, std::size_t bytes) {
+    // A slow machine may not have connected by then, and would show nothing.
+    for (Duration time = std::chrono::milliseconds(500); time < kPatience; time *= 2) {
+      std::atomic<bool> has_begun{false};
+      std::promise<bool> is_whole;
+      std::promise<void> time_passed;
+      std::shared_future<void> passed = time_passed.get_future().share();
+      ScriptedServer server(options, [&, passed](ServerConnection& connection) {
+        has_begun = true;
+        passed.wait();
+        is_whole.set_value(connection.read_request().has_value());
+      });
+      connect(access(server.port()));
+      UnaryRequest write = put(std::string(bytes, 'a'));
+      write.deadline = kPatience;
+      write.not_after = SystemClock().now().monotonic + time;
+      const MonotonicTime not_after = write.not_after;
+      const UnaryResult result = send(std::move(write));
+      const MonotonicTime ended = SystemClock().now().monotonic;
+      const bool shows = has_begun;
+      time_passed.set_value();
+      EXPECT_FALSE(result);
+      if (!result) {
+        EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
+      }
+      EXPECT_LT(ended, not_after + std::chrono::seconds(5));
+      if (shows) return is_whole.get_future().get();
+    }
+    ADD_FAILURE() << "the server was never reached in time";
+    return false;
   }
   void TearDown() override {
     thread_.call([this] { client_.reset(); });

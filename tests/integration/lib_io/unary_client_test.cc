@@ -371,25 +371,8 @@ TEST_P(UnaryClientTest, NeverSendsAWriteWhoseTimeHasPassed) {
 
 // The last byte, too: a new leader counts on it.
 TEST_P(UnaryClientTest, EndsAWriteThatIsStillOnItsWayWhenItsTimeHasPassed) {
-  std::promise<bool> is_whole;
-  std::promise<void> fence_passed;
-  std::shared_future<void> passed = fence_passed.get_future().share();
-  ScriptedServer server(tls_server(), [&, passed](ServerConnection& connection) {
-    passed.wait();
-    is_whole.set_value(connection.read_request().has_value());
-  });
-  connect(access(server.port()));
   // More than the kernels' buffers hold.
-  UnaryRequest slow = put(std::string(std::size_t{32} * 1024 * 1024, 'a'));
-  slow.deadline = kPatience;
-  slow.not_after = SystemClock().now().monotonic + milliseconds(500);
-  const UnaryResult result = send(std::move(slow));
-  const MonotonicTime ended = SystemClock().now().monotonic;
-  fence_passed.set_value();
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
-  EXPECT_LT(ended, slow.not_after + seconds(5));
-  EXPECT_FALSE(is_whole.get_future().get()) << "the server has all of it";
+  EXPECT_FALSE(reaches_a_late_reader(tls_server(), std::size_t{32} * 1024 * 1024));
 }
 
 TEST_P(UnaryClientTest, RefusesACertificateOfAnotherCa) {

@@ -111,25 +111,10 @@ TEST_P(UnaryClientTest, SendsAgainWhatAKeptConnectionLeftUnanswered) {
 
 // A new leader counts on it: the kernel does not go on sending by itself.
 TEST_P(UnaryClientTest, DropsWhatTheKernelHoldsOfAWriteWhenItsTimeHasPassed) {
-  std::promise<bool> is_whole;
-  std::promise<void> fence_passed;
-  std::shared_future<void> passed = fence_passed.get_future().share();
   ServerOptions options = tls_server();
   options.receive_buffer = 4096;
-  ScriptedServer server(options, [&, passed](ServerConnection& connection) {
-    passed.wait();
-    is_whole.set_value(connection.read_request().has_value());
-  });
-  connect(access(server.port()));
   // Less than the client's kernel takes at once, more than the server's.
-  UnaryRequest write = put(std::string(std::size_t{256} * 1024, 'a'));
-  write.deadline = kPatience;
-  write.not_after = SystemClock().now().monotonic + std::chrono::milliseconds(500);
-  const UnaryResult result = send(std::move(write));
-  fence_passed.set_value();
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().kind, KubeErrorKind::kDeadline);
-  EXPECT_FALSE(is_whole.get_future().get()) << "the server has all of it";
+  EXPECT_FALSE(reaches_a_late_reader(options, std::size_t{256} * 1024));
 }
 
 // Of this process's end of a connection to `port`; -1 when there is none.
