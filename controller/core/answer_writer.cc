@@ -27,8 +27,9 @@ constexpr Duration kAgentSilence = std::chrono::seconds(60);
 // a second write for each pod, and the server would make it at the same time as the one that links.
 constexpr Duration kSilenceMax = std::chrono::seconds(1);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
-// At most 8 s, and half as much again, where another try may do; at most 256 s where it is refused.
-constexpr int kRetryDoublings = 3;
+// At most 4 s, and half as much again, where another try may do: the pod's next change may have to
+// wait for ten seconds after it. At most 256 s where it is refused.
+constexpr int kRetryDoublings = 2;
 constexpr int kRefusedDoublings = 8;
 constexpr Duration kEventRetry = std::chrono::seconds(10);
 constexpr int kEventAttempts = 4;

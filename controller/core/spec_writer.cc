@@ -42,7 +42,7 @@ constexpr Duration kTimerMin = std::chrono::seconds(1);
 
 // Trouble of the server, or on the way to it, may end at any moment.
 constexpr Duration kRetryFirst = std::chrono::milliseconds(200);
-constexpr Duration kPassingRetryMax = std::chrono::seconds(10);
+constexpr Duration kPassingRetryMax = std::chrono::seconds(5);
 
 // How long a node's object is refused before its pods are told; nullopt where the server is not
 // reached, and they cannot be told either: unless the Lease is renewed all the while.
