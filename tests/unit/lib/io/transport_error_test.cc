@@ -16,8 +16,8 @@ using Fault = TransportFault;
 using Kind = KubeErrorKind;
 
 const Endpoint& endpoint() {
-  static const Endpoint value = parse_server_url("https://10.0.0.1:6443").value();
-  return value;
+  static const Endpoint kEndpoint = parse_server_url("https://10.0.0.1:6443").value();
+  return kEndpoint;
 }
 
 TEST(TransportErrorTest, MapsEachTroubleToOneKindAndOneLine) {
