@@ -29,14 +29,10 @@ ListWatchOptions watch_options(const std::string& node_name) {
   return options;
 }
 
-// An answer about another object (a mixed-up proxy) is not believed.
 tl::expected<NodeLinkSet, KubeError> decode_own(std::string_view body, const std::string& name) {
   auto object = decode_node_link_set(body);
   if (!object || object->name == name) return object;
-  KubeError error;
-  error.kind = KubeErrorKind::kProtocol;
-  error.message = "the server answered with another object";
-  return tl::unexpected(std::move(error));
+  return tl::unexpected(another_object());
 }
 
 // The API keeps whole seconds; anything finer would never compare equal again.

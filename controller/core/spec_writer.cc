@@ -86,9 +86,9 @@ Duration pause_after_look(std::size_t pods) {
   return pods / 1000 * Duration(std::chrono::milliseconds(50));
 }
 
-BackoffPolicy retry_policy(Duration first) {
+BackoffPolicy retry_policy() {
   BackoffPolicy policy;
-  policy.first = first;
+  policy.first = kRetryFirst;
   policy.max = std::chrono::seconds(60);
   return policy;
 }
@@ -116,8 +116,8 @@ std::optional<std::size_t> source_index(const std::string& field) {
 SpecWriter::SpecWriter(ClusterState& state, Random& random)
     : state_(state),
       random_(random),
-      queue_(retry_policy(kRetryFirst)),
-      reads_(retry_policy(kRetryFirst)),
+      queue_(retry_policy()),
+      reads_(retry_policy()),
       writes_(kWritesPerSecond, kWritesPerSecond),
       bytes_(kBytesPerSecond, kByteBurst),
       vain_retries_(kVainRetriesPerSecond, kVainRetryBurst),

@@ -22,18 +22,10 @@ AnswerWriter::Result without_body(UnaryResult result) {
   return tl::unexpected(std::move(result).error());
 }
 
-// An answer about another object (a mixed-up proxy) is not believed.
-tl::unexpected<KubeError> another_object() {
-  KubeError error;
-  error.kind = KubeErrorKind::kProtocol;
-  error.message = "the server answered with another object";
-  return tl::unexpected(std::move(error));
-}
-
 tl::expected<NodeLinkSet, KubeError> object_of(UnaryResult result, const std::string& name) {
   if (!result) return tl::unexpected(std::move(result).error());
   tl::expected<NodeLinkSet, KubeError> object = decode_node_link_set(result->body);
-  if (object && object->name != name) return another_object();
+  if (object && object->name != name) return tl::unexpected(another_object());
   return object;
 }
 
@@ -44,15 +36,16 @@ KubeError another_lease() {
   error.kind = KubeErrorKind::kUnexpected;
   error.message =
       "the answer has another Lease than was written: an admission webhook changes Leases, or a "
-      "proxy "
-      "mixes answers up";
+      "proxy mixes answers up";
   return error;
 }
 
 tl::expected<Lease, KubeError> lease_of(UnaryResult result, const ObjectKey& key) {
   if (!result) return tl::unexpected(std::move(result).error());
   tl::expected<Lease, KubeError> lease = decode_lease(result->body);
-  if (lease && ObjectKey{lease->namespace_name, lease->name} != key) return another_object();
+  if (lease && ObjectKey{lease->namespace_name, lease->name} != key) {
+    return tl::unexpected(another_object());
+  }
   return lease;
 }
 

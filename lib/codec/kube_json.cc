@@ -59,10 +59,10 @@ tl::expected<Lease, KubeError> decode_lease(std::string_view json) {
 tl::expected<std::string, KubeError> decode_uid(std::string_view json, std::string_view name) {
   tl::expected<NamedUid, KubeError> found = decode(json, "object", &read_uid);
   if (!found) return tl::unexpected(std::move(found).error());
-  if (found->name != name) {
-    return tl::unexpected(protocol_error("the server answered with another object"));
-  }
+  if (found->name != name) return tl::unexpected(another_object());
   return std::move(found->uid);
 }
+
+KubeError another_object() { return protocol_error("the server answered with another object"); }
 
 }  // namespace loglink

@@ -32,6 +32,9 @@ tl::expected<Lease, KubeError> decode_lease(std::string_view json);
 // metadata.uid of an object of any kind that has this name; kProtocol for another one's.
 tl::expected<std::string, KubeError> decode_uid(std::string_view json, std::string_view name);
 
+// For an answer about another object than was asked for (a mixed-up proxy): kProtocol.
+KubeError another_object();
+
 // The error for an answer with `status` and a body that is a metav1.Status in JSON, or text.
 KubeError decode_error(int status, std::string_view content_type, std::string_view body);
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -72,6 +73,28 @@ class UnaryClientTest : public ::testing::TestWithParam<Library> {
     request.body = body;
     return request;
   }
+  // How many connections two requests take, each of which gets its own answer, where the server
+  // says something unasked between them.
+  int connections_around(const std::function<bool(ServerConnection&)>& say) {
+    std::promise<void> was_answered;
+    std::promise<bool> said;
+    ScriptedServer server(tls_server(), [&](ServerConnection& connection) {
+      while (const auto request = connection.read_request()) {
+        connection.answer(200, request->target);
+        if (request->target != "/n1") continue;
+        was_answered.get_future().wait();
+        said.set_value(say(connection));
+      }
+    });
+    connect(access(server.port()), 1);
+    const UnaryResult first = send(get("/n1"));
+    was_answered.set_value();
+    EXPECT_TRUE(first && said.get_future().get());
+    const UnaryResult second = send(get("/n2"));
+    EXPECT_EQ(second ? second->body : second.error().message, "/n2");
+    return server.connections();
+  }
+
   // Whether all of a write of `bytes` arrives at a server that begins to read when its time has
   // passed.
   bool reaches_a_late_reader(const ServerOptions& options, std::size_t bytes) {
