@@ -26,6 +26,9 @@ constexpr Duration kAgentSilence = std::chrono::seconds(60);
 // Most agents answer within a second. Until then Pending, on a pod that has no answer yet, would be
 // a second write for each pod, and the server would make it at the same time as the one that links.
 constexpr Duration kSilenceMax = std::chrono::seconds(1);
+// Of the changes that a pod has: that it waits is said only where what it waits for can be said
+// after it without another ten seconds.
+constexpr double kChangesToWait = 2;
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 // At most 4 s, and half as much again, where another try may do: the pod's next change may have to
 // wait for ten seconds after it. At most 256 s where it is refused.
@@ -53,6 +56,12 @@ bool events_only(const PodView& pod) {
 
 PodAnswers present(const ResolvedPod& pod, const PodState& state) {
   return state.told ? *state.told : answers_on(pod.pod);
+}
+
+// It waits for a node or an agent, and has another answer soon. A "no agent answers" is the same: it
+// comes after a minute, when the pod has changes enough.
+bool only_waits(const PodState& state) {
+  return state.wanted.status == to_string(StatusWord::kPending) && !state.wanted_reason;
 }
 
 bool only_count_differs(const PodAnswers& a, const PodAnswers& b) {
@@ -226,6 +235,11 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
     state->wanted_reason = wanted.reason;
   }
   const PodAnswers there = present(pod, *state);
+  // The write whose answer was lost has landed after all.
+  if (state->unheard && !state->in_flight && state->wanted == there) {
+    state->unheard = false;
+    announce_new(pod, *state, there, now);
+  }
   const bool can_wait = !there.status && state->wanted.status == to_string(StatusWord::kPending);
   if (!can_wait) {
     state->silent_since.reset();
@@ -236,7 +250,8 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
     patches_.remove(key);
     return;
   }
-  MonotonicTime due = std::max(state->changes.ready_at(now.monotonic), state->retry_at);
+  const double changes = only_waits(*state) ? kChangesToWait : 1;
+  MonotonicTime due = std::max(state->changes.ready_at(now.monotonic, changes), state->retry_at);
   if (only_count_differs(state->wanted, there) && state->count_written) {
     due = std::max(due, *state->count_written + kCountInterval);
   }
@@ -255,7 +270,7 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
     const PodAnswers before = present(*pod, *state);
     if (state->wanted == before) continue;
     state->changes.take(now.monotonic);
-    state->status_before = before.status;
+    if (!state->unheard || !is_trouble(before.status)) state->status_before = before.status;
     if (events_only(pod->pod)) {
       state->told = std::make_unique<PodAnswers>(state->wanted);
       told(*pod, *state, now);
@@ -271,9 +286,14 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
 // The pod has been told; a change for the worse is an Event too.
 void AnswerWriter::told(const ResolvedPod& pod, PodState& state, Now now) {
   if (state.told->links) state.count_written = now.monotonic;
-  const bool was_event = state.refused_answer && *state.refused_answer == *state.told;
-  if (was_event) return;
-  announce(pod, state, *state.told, now);
+  announce_new(pod, state, *state.told, now);
+}
+
+// Unless an Event has told it where the pod could not.
+void AnswerWriter::announce_new(const ResolvedPod& pod, const PodState& state,
+                                const PodAnswers& answers, Now now) {
+  if (state.refused_answer && *state.refused_answer == answers) return;
+  announce(pod, state, answers, now);
 }
 
 void AnswerWriter::announce(const ResolvedPod& pod, const PodState& state,
@@ -319,6 +339,7 @@ void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const Po
   if (result) {
     state.told = std::make_unique<PodAnswers>(sent);
     state.told_until = now.monotonic + kToldTrust;
+    state.unheard = false;
     state.failures = 0;
     state.retry_at = {};
     state.told_trouble.reset();
@@ -337,6 +358,7 @@ void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const Po
     state.refused_until_change = true;
     return;
   }
+  state.unheard = true;
   if (error.kind == KubeErrorKind::kCancelled) return;
   // A refusal is told even if other trouble came before it.
   if (!passes(error.kind) && state.told_trouble != error.kind) {

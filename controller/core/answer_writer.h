@@ -63,6 +63,8 @@ class AnswerWriter {
   void send_patches(Now now, Outcome& outcome);
   void send_events(Now now, Outcome& outcome);
   void told(const ResolvedPod& pod, PodState& state, Now now);
+  void announce_new(const ResolvedPod& pod, const PodState& state, const PodAnswers& answers,
+                    Now now);
   void announce(const ResolvedPod& pod, const PodState& state, const PodAnswers& answers, Now now);
   void drop_events_beyond_bound();
 

@@ -74,6 +74,16 @@ struct ByPod {
   }
 };
 
+// What a pod that waited for a node was told, and is being told, stays; how long it waited for
+// answers of its node begins anew, and so do its changes, which is once in its life.
+PodState bound(PodState state) {
+  state.changes = PodState().changes;
+  state.sources_since_generation = 0;
+  state.waiting_since.reset();
+  state.silent_since.reset();
+  return state;
+}
+
 }  // namespace
 
 PodAnswers answers_on(const PodView& pod) {
@@ -242,11 +252,14 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   }
   Dirty dirty;
   remove_static_id(key);
-  if (const PodState* old = find_pod(key);
+  PodState before;
+  if (PodState* old = find_pod(key);
       old != nullptr && (old->uid != pod.uid || old->node_name != pod.node_name)) {
+    if (old->uid == pod.uid) before = bound(std::move(*old));
+    // It is one of the old node's until now.
     merge(dirty, delete_pod(key));
   }
-  PodState& state = pods_[key];
+  PodState& state = pods_.try_emplace(key, std::move(before)).first->second;
   state.uid = pod.uid;
   state.node_name = pod.node_name;
   state.refused_until_change = false;

@@ -119,13 +119,16 @@ struct PodState {
   std::optional<Reason> wanted_reason;  // what wanted.status rests on
   // What few pods have at a time costs the others a pointer.
   std::unique_ptr<PodAnswers> in_flight;
-  std::optional<std::string> status_before;  // what stood there when in_flight was sent
+  // What stood there when in_flight was sent; from before a try that is unheard of, where that was
+  // better.
+  std::optional<std::string> status_before;
   // What the server took last, until the watch shows it; for pods with too many annotations, which
   // are never patched, what was told by Events.
   std::unique_ptr<PodAnswers> told;
   MonotonicTime told_until{};
   std::unique_ptr<PodAnswers> refused_answer;  // by the server, and told by an Event instead
   bool refused_until_change = false;  // the object is not the one we know; wait for its event
+  bool unheard = false;  // the last try failed, as far as we know: its answer may be lost
   int failures = 0;
   std::optional<KubeErrorKind> told_trouble;  // of the last try, when it failed
   MonotonicTime retry_at{};
