@@ -21,8 +21,10 @@ class StatusPacer {
   // but at least a second after the last write, four in a row, then one per 10 s. Counts alone:
   // about 30 s after the last write.
   [[nodiscard]] MonotonicTime due(const NodeLinkSetStatus& current, const Now& now) const;
-  // A write was tried; counts against the pace whatever becomes of it.
+  // A write was tried; it counts against the pace.
   void tried(const Now& now);
+  // It was not taken, and that passes: it does not count. Backoffs are the caller's.
+  void failed() { bucket_.give_back(); }
   // The API has this.
   void written(NodeLinkSetStatus status);
   // The API has something else, or nothing: the next status is a change of state.

@@ -268,6 +268,7 @@ void NodeLinkSetSession::write_answered(const NodeLinkSetStatus& sent, const Una
       case Reaction::kRefreshCredentials:
       case Reaction::kDrop:
         note_write_trouble(result.error());
+        if (passes(result.error().kind)) pacer_.failed();
         back_off(result.error(), now);
         break;
     }
@@ -289,8 +290,7 @@ void NodeLinkSetSession::write_answered(const NodeLinkSetStatus& sent, const Una
 }
 
 void NodeLinkSetSession::back_off(const KubeError& error, const Now& now) {
-  retry_at_ = now.monotonic +
-              std::max(backoff_.next(random_), error.retry_after.value_or(Duration::zero()));
+  retry_at_ = now.monotonic + wait_as_asked(backoff_.next(random_), error.retry_after, random_);
 }
 
 void NodeLinkSetSession::note_write_trouble(const std::optional<KubeError>& error) {

@@ -26,9 +26,9 @@ constexpr Duration kAgentSilence = std::chrono::seconds(60);
 // Most agents answer within a second. Until then Pending, on a pod that has no answer yet, would be
 // a second write for each pod, and the server would make it at the same time as the one that links.
 constexpr Duration kSilenceMax = std::chrono::seconds(1);
-// Of the changes that a pod has: that it waits is said only where what it waits for can be said
-// after it without another ten seconds.
-constexpr double kChangesToWait = 2;
+// Of the changes that a pod has. That it waits takes its last one only five seconds later than
+// another answer would, because what it waits for would have to wait for the next.
+constexpr double kChangesToWait = 1.5;
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 // At most 4 s, and half as much again, where another try may do: the pod's next change may have to
 // wait for ten seconds after it. At most 256 s where it is refused.
@@ -58,8 +58,8 @@ PodAnswers present(const ResolvedPod& pod, const PodState& state) {
   return state.told ? *state.told : answers_on(pod.pod);
 }
 
-// It waits for a node or an agent, and has another answer soon. A "no agent answers" is the same: it
-// comes after a minute, when the pod has changes enough.
+// It waits for a node or an agent, and has another answer soon. A "no agent answers" is the same:
+// it comes after a minute, when the pod has changes enough.
 bool only_waits(const PodState& state) {
   return state.wanted.status == to_string(StatusWord::kPending) && !state.wanted_reason;
 }
@@ -381,6 +381,9 @@ void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const Po
                                "trouble with the API server, trying again",
                                {{"about", "answers on pods"}, {"error", error.message}}});
   }
+  // What the server did not take has changed nothing, and the pauses between tries bound them. For
+  // what it refuses that is the pod's own bound too: its owner can have it tried anew.
+  if (passes(error.kind)) state.changes.give_back();
   const int doublings = passes(error.kind) ? kRetryDoublings : kRefusedDoublings;
   const Duration delay = kRetryFirst * (1 << std::min(state.failures, doublings));
   state.failures = std::min(state.failures + 1, kRefusedDoublings);

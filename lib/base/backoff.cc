@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace loglink {
+namespace {
+
+constexpr Duration kAskedSpread = std::chrono::milliseconds(2500);
+
+}  // namespace
 
 Duration Backoff::next(Random& random) {
   const auto max = static_cast<double>(policy_.max.count());
@@ -16,6 +21,11 @@ Duration Backoff::next(Random& random) {
       static_cast<Duration::rep>(static_cast<double>(delay.count()) * policy_.jitter)};
   if (jitter <= Duration(0)) return delay;
   return delay + random.between(Duration(0), jitter);
+}
+
+Duration wait_as_asked(Duration backoff, std::optional<Duration> asked, Random& random) {
+  if (!asked || backoff >= *asked) return backoff;
+  return *asked + random.between(Duration(0), std::clamp(backoff, Duration(1), kAskedSpread));
 }
 
 }  // namespace loglink

@@ -1,6 +1,8 @@
 // Exponential backoff with jitter.
 #pragma once
 
+#include <optional>
+
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 
@@ -25,5 +27,10 @@ class Backoff {
   BackoffPolicy policy_;
   int failures_ = 0;
 };
+
+// `backoff`, or what the server has asked for (Retry-After) where that is longer, and up to 2.5 s
+// more: not all who were told the same number at the same moment are to come back at the same
+// moment.
+Duration wait_as_asked(Duration backoff, std::optional<Duration> asked, Random& random);
 
 }  // namespace loglink

@@ -36,6 +36,8 @@ void TokenBucket::take(MonotonicTime now, double count) {
   tokens_ -= count;
 }
 
+void TokenBucket::give_back(double count) { tokens_ = std::min(burst_, tokens_ + count); }
+
 void TokenBucket::refill(MonotonicTime now) {
   if (started_ && now > refilled_) {
     const auto nanos = static_cast<double>((now - refilled_).count());

@@ -16,6 +16,8 @@ class TokenBucket {
   [[nodiscard]] MonotonicTime ready_at(MonotonicTime now, double count = 1) const;
   // Takes them whatever is there; the debt delays what comes next.
   void take(MonotonicTime now, double count = 1);
+  // Puts back what was taken for nothing.
+  void give_back(double count = 1);
 
  private:
   void refill(MonotonicTime now);

@@ -239,12 +239,9 @@ Reflector::Action Reflector::back_off(const KubeError& error, MonotonicTime now)
       options_.outage_spread > Duration(0)) {
     delay = options_.backoff.first + random_.between(Duration(0), options_.outage_spread);
   }
-  if (error.retry_after) {
-    const Duration asked = std::min<Duration>(*error.retry_after, limits::kRetryAfterMax);
-    // Not all who were told the same number at the same moment.
-    if (delay < asked) delay = asked + random_.between(Duration(0), std::max(delay, Duration(1)));
-  }
-  return wait(delay, now);
+  std::optional<Duration> asked = error.retry_after;
+  if (asked) asked = std::min<Duration>(*asked, limits::kRetryAfterMax);
+  return wait(wait_as_asked(delay, asked, random_), now);
 }
 
 Reflector::Wait Reflector::wait(Duration delay, MonotonicTime now) {

@@ -43,8 +43,9 @@ inline constexpr int kPageItems = 500;
 // Of one list: a million objects, where the largest clusters have 150,000 pods. A server or proxy
 // that goes on is not trusted to end.
 inline constexpr int kListPages = 2000;
-// A server asks for 32 s at most; who asks for years is at fault, and must not stop us for longer.
-inline constexpr std::chrono::seconds kRetryAfterMax(32);
+// As long as our own backoffs grow where nobody answers at all. A server asks for up to 32 s, and
+// for as long after it has become well; who asks for years is at fault. docs/design/0007.
+inline constexpr std::chrono::seconds kRetryAfterMax(10);
 
 // Files that people write.
 inline constexpr std::size_t kFileBytes = 16 * 1024 * 1024;

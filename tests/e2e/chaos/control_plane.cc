@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -211,6 +212,31 @@ void ControlPlane::limit_programs(bool spare_leases) {
   crowd_ = std::make_unique<Program>(
       std::vector<std::string>{"/bin/sh", "-c", "while :; do (" + request + ") & sleep 0.2; done"},
       directory_ / "crowd.log");
+}
+
+std::chrono::seconds ControlPlane::asked_to_wait() {
+  const std::vector<std::string> argv = {
+      "/usr/bin/curl",
+      "-s",
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code} %header{retry-after}",
+      "--cacert",
+      (directory_ / "pki/ca.crt").string(),
+      "-H",
+      "Authorization: Bearer " + next_token(),
+      "https://127.0.0.1:" + std::to_string(port()) + "/api/v1/namespaces/default"};
+  const std::filesystem::path log = directory_ / "asked.log";
+  std::string answer;
+  // One at a time is let in.
+  EXPECT_TRUE(eventually([&] {
+    std::filesystem::remove(log);
+    Program(argv, log).wait(std::chrono::seconds(10));
+    answer = read_file(log);
+    return answer.rfind("429 ", 0) == 0;
+  })) << answer;
+  return std::chrono::seconds(std::atoi(answer.c_str() + 4));
 }
 
 void ControlPlane::stop_limiting_programs() {

@@ -1,6 +1,7 @@
 // The etcd and kube-apiserver that scripts/control-plane has started, for tests that stop them.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -40,6 +41,9 @@ class ControlPlane {
   // with requests that never come to their end: almost all others are answered 429; those for
   // leases only if they are not spared.
   void limit_programs(bool spare_leases);
+  // REQUIRES: the programs are limited. For how many seconds they are asked to stay away just now:
+  // the server counts, and says the same to all whom it refuses.
+  std::chrono::seconds asked_to_wait();
   void stop_limiting_programs();
 
  private:

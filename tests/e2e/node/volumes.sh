@@ -13,7 +13,8 @@ expect_pod() {
 writers_run() { kubectl -n shop get pods -o json | jq -e '[.items[] | select(.status.phase != "Running")] == []'; }
 events_tell() {
   kubectl -n shop get events -o json | jq -e --arg pod "$1" --arg text "$2" \
-    'any(.items[]; .involvedObject.name == $pod and .type == "Warning" and ("\(.reason) \(.message)" | contains($text)))'
+    'any(.items[]; .involvedObject.name == $pod and .type == "Warning" and ("\(.reason) \(.message)" | contains($text)))' ||
+    { kubectl -n shop get events; kubectl -n loglink-system logs --prefix --tail 50 -l app.kubernetes.io/component=controller; return 1; }
 }
 
 add_annotation() { kubectl -n shop annotate pod plain loglink/watch-dir=/logs; }

@@ -143,6 +143,20 @@ TEST_F(StatusPacerTest, ChangesOfStateAreASecondApartThenOnePerTenSeconds) {
   EXPECT_LE(wait(status), 10s);
 }
 
+TEST_F(StatusPacerTest, AWriteThatFailedDoesNotCount) {
+  NodeLinkSetStatus status;
+  for (int i = 0; i < 4; ++i) {
+    status.observed_generation = i + 1;
+    pass(wait(status));
+    write(status);
+  }
+  ++status.observed_generation;
+  pass(wait(status));
+  pacer.tried(now);
+  pacer.failed();
+  EXPECT_EQ(wait(status), 1s);
+}
+
 TEST_F(StatusPacerTest, AForgottenStatusIsAChangeOfState) {
   const NodeLinkSetStatus status;
   write(status);

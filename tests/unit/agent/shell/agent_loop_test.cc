@@ -194,6 +194,29 @@ TEST_F(AgentLoopTest, AFailingWriteIsTriedAgainWithBackoffAndToldOnce) {
   EXPECT_EQ(told, 1);
 }
 
+// On a node where much goes on each one is followed by a wait of ten seconds.
+TEST_F(AgentLoopTest, AStatusThatTheServerDidNotTakeIsNoneOfThoseThatItMayWrite) {
+  deliver(object_json(10, 1));
+  for (int version = 11; version < 17; version += 2) {
+    client_.answer_ok(object_json(version, version));
+    transport_.send_line(event("MODIFIED", object_json(version + 1, version + 1)));
+    run_for(seconds(1));
+    ASSERT_EQ(client_.waiting(), 1U);
+  }
+  client_.answer_ok(object_json(17, 17));
+  transport_.send_line(event("MODIFIED", object_json(18, 18)));
+  run_for(seconds(5));
+  ASSERT_EQ(client_.waiting(), 0U) << "four at once";
+  run_for(seconds(5));
+  ASSERT_EQ(client_.waiting(), 1U);
+  client_.answer_error(KubeErrorKind::kTooManyRequests);
+  run_for(seconds(2));
+  EXPECT_EQ(client_.waiting(), 1U);
+  client_.answer_error(KubeErrorKind::kForbidden);
+  run_for(seconds(3));
+  EXPECT_EQ(client_.waiting(), 0U);
+}
+
 TEST_F(AgentLoopTest, WithoutAnApiTheLastKnownSetGoesOn) {
   deliver(object_json(10, 3));
   run_for(seconds(10));

@@ -336,7 +336,7 @@ TEST_F(AnswerWriterTest, ThatItWaitsDoesNotTakeThePodsLastChange) {
   }
   ASSERT_EQ(patches(), 2U);
   cluster_.put_pod(simple_pod().uid("uid-1"));
-  cluster_.advance(seconds(5));
+  cluster_.advance(seconds(4));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
   cluster_.agent_answers("node-a", 2);
   cluster_.settle();
@@ -352,11 +352,50 @@ TEST_F(AnswerWriterTest, ThatItWaitsIsSaidWhereNoAgentAnswersSoon) {
   }
   ASSERT_EQ(patches(), 3U);
   cluster_.put_pod(simple_pod().uid("uid-1"));
-  cluster_.advance(seconds(21));
+  cluster_.advance(seconds(14));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+  cluster_.advance(seconds(2));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Pending");
   cluster_.agent_answers("node-a", 2);
-  cluster_.settle();
-  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked") << "there is a change left for it";
+  cluster_.advance(seconds(5));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Linked");
+}
+
+// After a storm of 429 a pod had no change left for what became of it.
+TEST_F(AnswerWriterTest, TriesThatFailTakeNoneOfThePodsChanges) {
+  start();
+  std::optional<KubeErrorKind> fault = KubeErrorKind::kTooManyRequests;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!fault || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(*fault, {}), false};
+  };
+  cluster_.put_pod(broken_pod());
+  cluster_.advance(seconds(20));
+  const std::size_t tries = patches();
+  EXPECT_GE(tries, 4U) << "after 1, 2 and 4 s, and half as much again";
+  EXPECT_LE(tries, 7U);
+  fault.reset();
+  cluster_.advance(seconds(6));
+  EXPECT_EQ(patches(), tries + 1);
+  for (int i = 0; i < 2; ++i) {
+    cluster_.put_pod(broken_pod().watch("/x" + std::to_string(i)));
+    cluster_.settle();
+  }
+  EXPECT_EQ(patches(), tries + 3);
+}
+
+// Each change of its owner tries it anew.
+TEST_F(AnswerWriterTest, TriesThatAreRefusedTakeThePodsChanges) {
+  start();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kForbidden, {}), false};
+  };
+  for (int i = 0; i < 60; ++i) {
+    cluster_.put_pod(broken_pod().watch("/x" + std::to_string(i)));
+    cluster_.advance(seconds(1));
+  }
+  EXPECT_LE(patches(), 9U);
 }
 
 TEST_F(AnswerWriterTest, PatchesGoOutAtTwentyASecondNamespacesInTurn) {

@@ -1,6 +1,8 @@
 // The parts that fit on one page: backoff and token bucket.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "lib/base/backoff.h"
 #include "lib/base/random.h"
 #include "lib/base/token_bucket.h"
@@ -102,6 +104,34 @@ TEST(TokenBucket, TimeThatGoesBackGivesNothing) {
   EXPECT_TRUE(bucket.try_take(at(seconds(10))));
   EXPECT_FALSE(bucket.try_take(at(seconds(1))));
   EXPECT_TRUE(bucket.try_take(at(seconds(11))));
+}
+
+TEST(TokenBucket, WhatIsGivenBackIsThereAgainUpToTheBurst) {
+  TokenBucket bucket(0.1, 3);
+  for (int i = 0; i < 3; ++i) bucket.take(at(seconds(0)));
+  EXPECT_GT(bucket.ready_at(at(seconds(0))), at(seconds(0)));
+  bucket.give_back();
+  EXPECT_TRUE(bucket.try_take(at(seconds(0))));
+  EXPECT_FALSE(bucket.try_take(at(seconds(0))));
+  bucket.give_back(100);
+  EXPECT_EQ(bucket.ready_at(at(seconds(0)), 3), at(seconds(0)));
+  bucket.take(at(seconds(0)), 3);
+  EXPECT_FALSE(bucket.try_take(at(seconds(0))));
+}
+
+TEST(WaitAsAsked, IsWhatTheServerAskedForAndNotTheSameForAll) {
+  SeededRandom random(1);
+  std::set<Duration> waits;
+  for (int i = 0; i < 100; ++i) {
+    const Duration wait = wait_as_asked(seconds(4), seconds(10), random);
+    EXPECT_GE(wait, seconds(10));
+    EXPECT_LT(wait, milliseconds(12500));
+    waits.insert(wait);
+  }
+  EXPECT_GT(waits.size(), 90U);
+  EXPECT_LT(wait_as_asked(milliseconds(800), seconds(1), random), milliseconds(1800));
+  EXPECT_EQ(wait_as_asked(seconds(4), seconds(3), random), seconds(4));
+  EXPECT_EQ(wait_as_asked(seconds(4), std::nullopt, random), seconds(4));
 }
 
 }  // namespace

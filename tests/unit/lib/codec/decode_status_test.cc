@@ -130,7 +130,7 @@ TEST(DecodeErrorTest, RetryAfterOfTheDetailsIsBounded) {
   EXPECT_EQ(decode_error(429, "application/json",
                          R"({"kind":"Status","details":{"retryAfterSeconds":2000000000}})")
                 .retry_after,
-            seconds(32));
+            seconds(10));
   EXPECT_EQ(decode_error(404, "application/json", golden("status-404.json")).retry_after,
             std::nullopt);
 }

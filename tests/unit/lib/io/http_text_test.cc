@@ -53,11 +53,11 @@ TEST(RequestBytesTest, RefusesWhatWouldForgeAHeader) {
 TEST(ParseRetryAfterTest, ReadsSecondsWithABound) {
   const std::vector<std::pair<std::string, std::optional<Duration>>> cases = {
       {"1", std::chrono::seconds(1)},
-      {" 32 ", std::chrono::seconds(32)},
+      {" 9 ", std::chrono::seconds(9)},
       {"0", std::chrono::seconds(0)},
-      {"32", std::chrono::seconds(32)},
-      {"33", std::chrono::seconds(32)},
-      {"99999999999999999999999999", std::chrono::seconds(32)},
+      {"10", std::chrono::seconds(10)},
+      {"11", std::chrono::seconds(10)},
+      {"99999999999999999999999999", std::chrono::seconds(10)},
       {"", std::nullopt},
       {"-1", std::nullopt},
       {"1.5", std::nullopt},

@@ -397,12 +397,12 @@ TEST_F(ListWatchTest, APageThatIsTooLargeEndsTheStream) {
 TEST_F(ListWatchTest, AnErrorAnswerIsReadWithItsBodyAndRetryAfter) {
   reach_watch();
   transport_.end();
-  transport_.head(429, seconds(20));
+  transport_.head(429, seconds(8));
   transport_.data("Too many ");
   transport_.data("requests");
   transport_.end();
   EXPECT_EQ(heard(), (Log{"trouble Too many requests"}));
-  EXPECT_GE(list_watch_->next_wakeup(), clock_.now().monotonic + seconds(20));
+  EXPECT_GE(list_watch_->next_wakeup(), clock_.now().monotonic + seconds(8));
   EXPECT_EQ(restarts_, (Log{"Ended", "TooManyRequests"}));
 }
 
