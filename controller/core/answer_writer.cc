@@ -72,6 +72,11 @@ bool is_trouble(const std::optional<std::string>& status) {
   return status == to_string(StatusWord::kInvalid) || status == to_string(StatusWord::kDegraded);
 }
 
+// The server did not take it, as far as we know, and the pauses between tries bound them. Not where
+// the pod's owner may have a hand in it: what is refused is tried anew when the pod changes, and an
+// answer too large to be read is that of a pod that was written.
+bool is_no_change(KubeErrorKind kind) { return passes(kind) && kind != KubeErrorKind::kProtocol; }
+
 bool names_uid(const KubeError& error) {
   return std::any_of(error.causes.begin(), error.causes.end(),
                      [](const StatusCause& cause) { return cause.field == "metadata.uid"; });
@@ -381,9 +386,7 @@ void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const Po
                                "trouble with the API server, trying again",
                                {{"about", "answers on pods"}, {"error", error.message}}});
   }
-  // What the server did not take has changed nothing, and the pauses between tries bound them. For
-  // what it refuses that is the pod's own bound too: its owner can have it tried anew.
-  if (passes(error.kind)) state.changes.give_back();
+  if (is_no_change(error.kind)) state.changes.give_back();
   const int doublings = passes(error.kind) ? kRetryDoublings : kRefusedDoublings;
   const Duration delay = kRetryFirst * (1 << std::min(state.failures, doublings));
   state.failures = std::min(state.failures + 1, kRefusedDoublings);
