@@ -29,6 +29,7 @@ constexpr Duration kSilenceMax = std::chrono::seconds(1);
 // Of the changes that a pod has. That it waits takes its last one only five seconds later than
 // another answer would, because what it waits for would have to wait for the next.
 constexpr double kChangesToWait = 1.5;
+static_assert(kChangesToWait <= kPodChangeBurst);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 // At most 4 s, and half as much again, where another try may do: the pod's next change may have to
 // wait for ten seconds after it. At most 256 s where it is refused.
@@ -58,8 +59,8 @@ PodAnswers present(const ResolvedPod& pod, const PodState& state) {
   return state.told ? *state.told : answers_on(pod.pod);
 }
 
-// It waits for a node or an agent, and has another answer soon. A "no agent answers" is the same:
-// it comes after a minute, when the pod has changes enough.
+// Nothing is known yet of what it asks for. That no agent answers, or why its node's list is not
+// written, comes late, when the pod has changes enough.
 bool only_waits(const PodState& state) {
   return state.wanted.status == to_string(StatusWord::kPending) && !state.wanted_reason;
 }
@@ -240,10 +241,12 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
     state->wanted_reason = wanted.reason;
   }
   const PodAnswers there = present(pod, *state);
-  // The write whose answer was lost has landed after all.
-  if (state->unheard && !state->in_flight && state->wanted == there) {
+  // The write whose answer was lost has landed after all; its links may have become more since.
+  const bool is_there = state->wanted == there || only_count_differs(state->wanted, there);
+  if (state->unheard && !state->in_flight && is_there) {
     state->unheard = false;
     announce_new(pod, *state, there, now);
+    state->refused_answer.reset();
   }
   const bool can_wait = !there.status && state->wanted.status == to_string(StatusWord::kPending);
   if (!can_wait) {
@@ -278,6 +281,7 @@ void AnswerWriter::send_patches(Now now, Outcome& outcome) {
     if (!state->unheard || !is_trouble(before.status)) state->status_before = before.status;
     if (events_only(pod->pod)) {
       state->told = std::make_unique<PodAnswers>(state->wanted);
+      state->unheard = false;
       told(*pod, *state, now);
       continue;
     }
@@ -363,8 +367,8 @@ void AnswerWriter::take_result(const ResolvedPod& pod, PodState& state, const Po
     state.refused_until_change = true;
     return;
   }
+  if (error.kind == KubeErrorKind::kCancelled) return;  // it was not sent
   state.unheard = true;
-  if (error.kind == KubeErrorKind::kCancelled) return;
   // A refusal is told even if other trouble came before it.
   if (!passes(error.kind) && state.told_trouble != error.kind) {
     outcome.remarks.push_back(

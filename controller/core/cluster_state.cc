@@ -75,8 +75,10 @@ struct ByPod {
 };
 
 // What a pod that waited for a node was told, and is being told, stays; how long it waited for
-// answers of its node begins anew, and so do its changes, which is once in its life.
+// answers of its node begins anew, and so do its changes, which is once in its life, or after a
+// restore once more. What was refused is tried at once.
 PodState bound(PodState state) {
+  if (state.told_trouble && !passes(*state.told_trouble)) state.retry_at = {};
   state.changes = PodState().changes;
   state.sources_since_generation = 0;
   state.waiting_since.reset();
@@ -216,6 +218,11 @@ Dirty ClusterState::replace_pods(std::vector<PodView> pods) {
 }
 
 Dirty ClusterState::delete_pod(const ObjectKey& key) {
+  PodState state;
+  return remove_pod(key, state);
+}
+
+Dirty ClusterState::remove_pod(const ObjectKey& key, PodState& state) {
   Dirty dirty;
   if (const auto found = static_nodes_.find(key); found != static_nodes_.end()) {
     dirty.specs.insert(found->second);
@@ -231,6 +238,7 @@ Dirty ClusterState::delete_pod(const ObjectKey& key) {
     node.pods.erase(at);
   }
   node.unsettled.erase(key);
+  state = std::move(found->second);
   pods_.erase(found);
   // An unbound pod has no object to leave.
   if (!name.empty()) dirty.specs.insert(name);
@@ -252,14 +260,13 @@ Dirty ClusterState::upsert_pod(PodView pod) {
   }
   Dirty dirty;
   remove_static_id(key);
-  PodState before;
-  if (PodState* old = find_pod(key);
+  if (const PodState* old = find_pod(key);
       old != nullptr && (old->uid != pod.uid || old->node_name != pod.node_name)) {
-    if (old->uid == pod.uid) before = bound(std::move(*old));
-    // It is one of the old node's until now.
-    merge(dirty, delete_pod(key));
+    PodState before;
+    merge(dirty, remove_pod(key, before));
+    if (before.uid == pod.uid) pods_.emplace(key, bound(std::move(before)));
   }
-  PodState& state = pods_.try_emplace(key, std::move(before)).first->second;
+  PodState& state = pods_[key];
   state.uid = pod.uid;
   state.node_name = pod.node_name;
   state.refused_until_change = false;

@@ -128,7 +128,9 @@ struct PodState {
   MonotonicTime told_until{};
   std::unique_ptr<PodAnswers> refused_answer;  // by the server, and told by an Event instead
   bool refused_until_change = false;  // the object is not the one we know; wait for its event
-  bool unheard = false;  // the last try failed, as far as we know: its answer may be lost
+  // The last try failed, for all that we know: where its answer was lost, the watch may show it
+  // yet.
+  bool unheard = false;
   int failures = 0;
   std::optional<KubeErrorKind> told_trouble;  // of the last try, when it failed
   MonotonicTime retry_at{};
@@ -186,6 +188,8 @@ class ClusterState {
   [[nodiscard]] const ControllerConfig& config() const { return config_; }
 
  private:
+  // `state` gets what was kept of it.
+  Dirty remove_pod(const ObjectKey& key, PodState& state);
   void remove_static_id(const ObjectKey& key);
   void add_bearer(NodeState& node, const std::string& id, const ObjectKey& key);
   void unsettle(NodeState& node, const ObjectKey& key);

@@ -548,6 +548,21 @@ TEST_F(AnswerWriterTest, APodThatIsBoundWhileItIsToldOfItsTroubleGetsItsEvent) {
   EXPECT_EQ(cluster_.effects_of_kind<CreateEvent>()[0].event.reason, "NotOnAVolume");
 }
 
+TEST_F(AnswerWriterTest, APodWhoseAnswersWereRefusedIsTriedAtOnceWhenItIsBound) {
+  start();
+  bool refuses = true;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!refuses || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kForbidden, {}), false};
+  };
+  cluster_.put_pod(broken_pod().on_node(""));
+  cluster_.advance(minutes(30));
+  refuses = false;
+  cluster_.put_pod(broken_pod());
+  cluster_.settle();
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+}
+
 TEST_F(AnswerWriterTest, APodThatIsBoundHasItsChangesAnew) {
   start();
   for (int i = 0; i < 3; ++i) {
@@ -583,6 +598,71 @@ TEST_F(AnswerWriterTest, AnAnswerThatLandedUnheardOfIsAnEventToo) {
   cluster_.advance(minutes(1));
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
   EXPECT_EQ(events(), 2U);
+}
+
+TEST_F(AnswerWriterTest, AnAnswerThatLandedUnheardOfIsAnEventAlsoWhereItsCountHasMovedOn) {
+  publish_web0();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    cluster_.agent_answers("node-a", 7, "ReadError", "cannot read it");
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kDeadline, {}), true};
+  };
+  cluster_.agent_answers("node-a", 6, "ReadError", "cannot read it");
+  cluster_.advance(seconds(5));
+  EXPECT_EQ(cluster_.answers(kWeb0).links, "6");
+  EXPECT_EQ(events(), 1U);
+}
+
+TEST_F(AnswerWriterTest, APodThatGetsEventsOnlyAfterATryThatFailedGetsOne) {
+  publish_web0();
+  bool fails = true;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!fails || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kTooManyRequests, {}), false};
+  };
+  PodView pod = simple_pod().watch("/var/log/app,/data");
+  cluster_.put_pod(pod);
+  cluster_.settle();
+  fails = false;
+  pod.annotation_count = 300;
+  cluster_.put_pod(pod);
+  cluster_.advance(minutes(1));
+  pod.annotation_count = 301;
+  cluster_.put_pod(pod);
+  cluster_.advance(minutes(1));
+  ASSERT_THAT(cluster_.events, SizeIs(1));
+  EXPECT_EQ(cluster_.events.begin()->second, 1);
+}
+
+// Another leader has told of it since.
+TEST_F(AnswerWriterTest, AnAnswerThatWasNotSentBeforeTheLeaseWasLostIsNotToldOfLater) {
+  publish_web0();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kCancelled, {}), true};
+  };
+  cluster_.put_pod(simple_pod().watch("/var/log/app,/data"));
+  cluster_.settle();
+  ASSERT_EQ(patches(), 1U);
+  cluster_.lose_lease();
+  cluster_.advance(minutes(5));
+  cluster_.lead();
+  cluster_.advance(minutes(5));
+  EXPECT_EQ(cluster_.answers(kWeb0).status, "Degraded");
+  EXPECT_EQ(events(), 0U);
+}
+
+// Its uid on no node: a list from before it was bound, as after a restore.
+TEST_F(AnswerWriterTest, APodThatLosesItsNodeAndGetsAnotherLeavesNothingOnTheFirst) {
+  cluster_.add_node("node-b");
+  publish_web0();
+  cluster_.put_pod(simple_pod().on_node(""));
+  cluster_.settle();
+  cluster_.put_pod(simple_pod().on_node("node-b"));
+  cluster_.advance(minutes(1));
+  EXPECT_THAT(live_sources(cluster_.object("node-a")->spec), IsEmpty());
+  ASSERT_NE(cluster_.object("node-b"), nullptr);
+  EXPECT_THAT(live_sources(cluster_.object("node-b")->spec), SizeIs(1));
 }
 
 // The first of two changes landed unheard of, and the second leaves the word as it is.
