@@ -74,9 +74,11 @@ bool is_trouble(const std::optional<std::string>& status) {
 }
 
 // The server did not take it, as far as we know, and the pauses between tries bound them. Not where
-// the pod's owner may have a hand in it: what is refused is tried anew when the pod changes, and an
-// answer too large to be read is that of a pod that was written.
-bool is_no_change(KubeErrorKind kind) { return passes(kind) && kind != KubeErrorKind::kProtocol; }
+// the pod's owner may have a hand in it: changes of the pod shorten the pauses after a refusal, and
+// make conflicts, and an answer too large to be read is that of a pod that was written.
+bool is_no_change(KubeErrorKind kind) {
+  return passes(kind) && kind != KubeErrorKind::kProtocol && kind != KubeErrorKind::kConflict;
+}
 
 bool names_uid(const KubeError& error) {
   return std::any_of(error.causes.begin(), error.causes.end(),
@@ -245,6 +247,10 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
   const bool is_there = state->wanted == there || only_count_differs(state->wanted, there);
   if (state->unheard && !state->in_flight && is_there) {
     state->unheard = false;
+    if (state->told_trouble && is_no_change(*state->told_trouble)) {
+      state->changes.take(now.monotonic);
+    }
+    if (there.links) state->count_written = now.monotonic;
     announce_new(pod, *state, there, now);
     state->refused_answer.reset();
   }
@@ -456,6 +462,8 @@ void AnswerWriter::event_written(const ObjectKey& key, const std::string& name,
     return;
   }
   const KubeErrorKind kind = result.error().kind;
+  // Who is asked to come later has not been heard: a storm of 429 may last for minutes.
+  if (result.error().retry_after) --event.attempts;
   const bool again = is_same_pod && event.attempts < kEventAttempts;
   if (again && kind == KubeErrorKind::kAlreadyExists) {
     // Made by a predecessor, or by us without our having heard of it.

@@ -77,7 +77,12 @@ struct ByPod {
 // What a pod that waited for a node was told, and is being told, stays; how long it waited for
 // answers of its node begins anew, and so do its changes, which is once in its life, or after a
 // restore once more. What was refused is tried at once.
-PodState bound(PodState state) {
+PodState bound(PodState state, const PodView& pod) {
+  // That it waits for a node is not to be said any more, before its node's answer is known.
+  if (!state.in_flight) {
+    state.wanted = state.told ? *state.told : answers_on(pod);
+    state.wanted_reason.reset();
+  }
   if (state.told_trouble && !passes(*state.told_trouble)) state.retry_at = {};
   state.changes = PodState().changes;
   state.sources_since_generation = 0;
@@ -264,13 +269,14 @@ Dirty ClusterState::upsert_pod(PodView pod) {
       old != nullptr && (old->uid != pod.uid || old->node_name != pod.node_name)) {
     PodState before;
     merge(dirty, remove_pod(key, before));
-    if (before.uid == pod.uid) pods_.emplace(key, bound(std::move(before)));
+    if (before.uid == pod.uid) pods_.emplace(key, bound(std::move(before), pod));
   }
   PodState& state = pods_[key];
   state.uid = pod.uid;
   state.node_name = pod.node_name;
   state.refused_until_change = false;
-  state.failures = 0;
+  // What passes does not pass sooner because the pod changes.
+  if (!state.told_trouble || !passes(*state.told_trouble)) state.failures = 0;
 
   const std::string name = pod.node_name;
   NodeState& node = nodes_[name];

@@ -20,7 +20,8 @@
 //   the backoff grows until a watch has lived for as long as the longest delay is (client-go, whose
 //   longest is 30 s, forgets after two minutes without a failure). So a server, or a proxy, that
 //   gives an event and then an error is asked no more often than one that gives nothing;
-//   after an outage of more than outage_spread_after, attempts are spread over outage_spread.
+//   after an outage of more than outage_spread_after, attempts are spread over outage_spread, those
+//   that would come before a Retry-After less.
 #pragma once
 
 #include <optional>

@@ -384,9 +384,11 @@ TEST_F(AnswerWriterTest, TriesThatFailTakeNoneOfThePodsChanges) {
   EXPECT_EQ(patches(), tries + 3);
 }
 
-// Each change of its owner tries it anew; and a pod may be so large that its answer is not read.
+// Each change of its owner tries it anew, or makes a conflict; and a pod may be so large that its
+// answer is not read.
 TEST_F(AnswerWriterTest, TriesThatFailByThePodItselfTakeItsChanges) {
-  for (const KubeErrorKind kind : {KubeErrorKind::kForbidden, KubeErrorKind::kProtocol}) {
+  for (const KubeErrorKind kind :
+       {KubeErrorKind::kForbidden, KubeErrorKind::kConflict, KubeErrorKind::kProtocol}) {
     cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
       if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
       return ClusterDouble::Failure{kube_error(kind, {}), kind == KubeErrorKind::kProtocol};
@@ -561,6 +563,20 @@ TEST_F(AnswerWriterTest, APodWhoseAnswersWereRefusedIsTriedAtOnceWhenItIsBound) 
   cluster_.put_pod(broken_pod());
   cluster_.settle();
   EXPECT_EQ(cluster_.answers(kWeb0).status, "Invalid");
+}
+
+// Its node's list waits for a write that hangs, and until then nothing else is known of the pod.
+TEST_F(AnswerWriterTest, APodThatIsBoundIsNotToldThatItWaitsForANode) {
+  publish_web0();
+  cluster_.hang_with = [](const Effect& effect) { return std::holds_alternative<PutSpec>(effect); };
+  cluster_.put_pod(simple_pod().named("prod", "web-1").uid("uid-1"));
+  cluster_.settle();
+  const PodBuilder web2 = simple_pod().named("prod", "web-2").uid("uid-2");
+  cluster_.put_pod(PodBuilder(web2).on_node(""));
+  cluster_.advance(std::chrono::milliseconds(990));
+  cluster_.put_pod(PodBuilder(web2).on_node("node-a"));
+  cluster_.advance(std::chrono::milliseconds(20));
+  EXPECT_EQ(cluster_.answers({"prod", "web-2"}).message, std::nullopt);
 }
 
 TEST_F(AnswerWriterTest, APodThatIsBoundHasItsChangesAnew) {
@@ -749,6 +765,52 @@ TEST_F(AnswerWriterTest, ANamespaceThatFillsTheQueueOfEventsKeepsNoOthersOut) {
     if (each.pod.namespace_name == "calm") ++calm;
   }
   EXPECT_EQ(calm, 20U) << "every second Event is theirs, at ten a second";
+}
+
+TEST_F(AnswerWriterTest, AnEventOutlastsAStormOf429) {
+  start();
+  bool storm = true;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!storm || !std::holds_alternative<CreateEvent>(effect)) return std::nullopt;
+    KubeError busy = kube_error(KubeErrorKind::kTooManyRequests);
+    busy.retry_after = seconds(10);
+    return ClusterDouble::Failure{busy, false};
+  };
+  cluster_.put_pod(broken_pod());
+  cluster_.advance(minutes(3));
+  EXPECT_LE(events(), 20U);
+  storm = false;
+  cluster_.advance(seconds(11));
+  EXPECT_THAT(cluster_.events, SizeIs(1));
+}
+
+// As of a pod with as many bytes as etcd takes, whose owner changes it all the time.
+TEST_F(AnswerWriterTest, ChangesOfAPodDoNotHastenWhatTheServerFailsAt) {
+  start();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kServerError, {}), false};
+  };
+  for (int i = 0; i < 60; ++i) {
+    cluster_.put_pod(broken_pod().watch("/x" + std::to_string(i)));
+    cluster_.advance(seconds(1));
+  }
+  EXPECT_GE(patches(), 10U);
+  EXPECT_LE(patches(), 16U) << "after 1, 2 and then each 4 to 6 s";
+}
+
+TEST_F(AnswerWriterTest, AnswersThatLandUnheardOfAreChangesOfThePodToo) {
+  start();
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kTruncated, {}), true};
+  };
+  for (int i = 0; i < 60; ++i) {
+    cluster_.put_pod(broken_pod().watch("/x" + std::to_string(i)));
+    cluster_.advance(seconds(1));
+  }
+  EXPECT_GE(patches(), 7U);
+  EXPECT_LE(patches(), 9U) << "three, then one per ten seconds";
 }
 
 TEST_F(AnswerWriterTest, APodWithTooManyAnnotationsGetsEventsOnly) {
