@@ -244,7 +244,8 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
   }
   const PodAnswers there = present(pod, *state);
   // The write whose answer was lost has landed after all; its links may have become more since.
-  const bool is_there = state->wanted == there || only_count_differs(state->wanted, there);
+  const bool is_there = state->wanted == there || (only_count_differs(state->wanted, there) &&
+                                                   there.status != state->status_before);
   if (state->unheard && !state->in_flight && is_there) {
     state->unheard = false;
     if (state->told_trouble && is_no_change(*state->told_trouble)) {

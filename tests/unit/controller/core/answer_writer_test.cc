@@ -634,6 +634,23 @@ TEST_F(AnswerWriterTest, AnAnswerThatLandedUnheardOfIsAnEventAlsoWhereItsCountHa
   EXPECT_EQ(events(), 1U);
 }
 
+// It took the count that stood there for the one that had not been taken.
+TEST_F(AnswerWriterTest, ACountThatTheServerDidNotTakeIsTriedAgainSoon) {
+  publish_web0();
+  cluster_.advance(minutes(2));
+  bool fails = true;
+  cluster_.fail_with = [&](const Effect& effect) -> std::optional<ClusterDouble::Failure> {
+    if (!fails || !std::holds_alternative<PatchPod>(effect)) return std::nullopt;
+    return ClusterDouble::Failure{kube_error(KubeErrorKind::kTooManyRequests, {}), false};
+  };
+  cluster_.agent_answers("node-a", 3);
+  cluster_.settle();
+  ASSERT_EQ(patches(), 1U);
+  fails = false;
+  cluster_.advance(seconds(2));
+  EXPECT_EQ(cluster_.answers(kWeb0).links, "3");
+}
+
 TEST_F(AnswerWriterTest, APodThatGetsEventsOnlyAfterATryThatFailedGetsOne) {
   publish_web0();
   bool fails = true;
