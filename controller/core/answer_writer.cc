@@ -243,18 +243,7 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
     state->wanted_reason = wanted.reason;
   }
   const PodAnswers there = present(pod, *state);
-  // The write whose answer was lost has landed after all; its links may have become more since.
-  const bool is_there = state->wanted == there || (only_count_differs(state->wanted, there) &&
-                                                   there.status != state->status_before);
-  if (state->unheard && !state->in_flight && is_there) {
-    state->unheard = false;
-    if (state->told_trouble && is_no_change(*state->told_trouble)) {
-      state->changes.take(now.monotonic);
-    }
-    if (there.links) state->count_written = now.monotonic;
-    announce_new(pod, *state, there, now);
-    state->refused_answer.reset();
-  }
+  if (state->unheard && !state->in_flight) take_landed(pod, *state, there, now);
   const bool can_wait = !there.status && state->wanted.status == to_string(StatusWord::kPending);
   if (!can_wait) {
     state->silent_since.reset();
@@ -272,6 +261,20 @@ void AnswerWriter::compare_pod(const NodeState& node, const ResolvedPod& pod, No
   }
   if (state->silent_since) due = std::max(due, *state->silent_since + kSilenceMax);
   patches_.add(key, std::max(due, now.monotonic));
+}
+
+// The write whose answer was lost stands there after all; its links may have become more since.
+void AnswerWriter::take_landed(const ResolvedPod& pod, PodState& state, const PodAnswers& there,
+                               Now now) {
+  const bool moved_on =
+      only_count_differs(state.wanted, there) && there.status != state.status_before;
+  if (state.wanted != there && !moved_on) return;
+  state.unheard = false;
+  // It was given back with the failure.
+  if (state.told_trouble && is_no_change(*state.told_trouble)) state.changes.take(now.monotonic);
+  if (there.links) state.count_written = now.monotonic;
+  announce_new(pod, state, there, now);
+  state.refused_answer.reset();
 }
 
 void AnswerWriter::send_patches(Now now, Outcome& outcome) {

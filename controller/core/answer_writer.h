@@ -58,6 +58,7 @@ class AnswerWriter {
   void compare(const ObjectKey& key, Now now);
   void compare_pod(const NodeState& node, const ResolvedPod& pod, Now now);
   Answer present_answer(const NodeState& node, const ResolvedPod& pod, PodState& state, Now now);
+  void take_landed(const ResolvedPod& pod, PodState& state, const PodAnswers& there, Now now);
   void take_result(const ResolvedPod& pod, PodState& state, const PodAnswers& sent,
                    const Result& result, Now now, Outcome& outcome);
   void send_patches(Now now, Outcome& outcome);

@@ -188,7 +188,7 @@ class Chaos : public ::testing::Test {
   }
 
   // Watches that stand are not touched by it, so they are cut again and again. At its end the
-  // server asks for a longer wait than the 20 s in which all has to be right.
+  // server asks for a longer wait than is obeyed.
   void weather_storm(bool spare_leases) {
     begin(/*with_proxy=*/true);
     const auto end = steady_clock::now() + seconds_of("LOGLINK_CHAOS_STORM_SECONDS", 20);
