@@ -73,12 +73,10 @@ bool is_trouble(const std::optional<std::string>& status) {
   return status == to_string(StatusWord::kInvalid) || status == to_string(StatusWord::kDegraded);
 }
 
-// The server did not take it, as far as we know, and the pauses between tries bound them. Not where
-// the pod's owner may have a hand in it: changes of the pod shorten the pauses after a refusal, and
-// make conflicts, and an answer too large to be read is that of a pod that was written.
-bool is_no_change(KubeErrorKind kind) {
-  return passes(kind) && kind != KubeErrorKind::kProtocol && kind != KubeErrorKind::kConflict;
-}
+// The server did not take it, for all that we know, and the pauses between tries bound them. Not
+// where the pod's owner has a hand in it: changes of the pod shorten the pauses after a refusal,
+// and make conflicts.
+bool is_no_change(KubeErrorKind kind) { return passes(kind) && kind != KubeErrorKind::kConflict; }
 
 bool names_uid(const KubeError& error) {
   return std::any_of(error.causes.begin(), error.causes.end(),

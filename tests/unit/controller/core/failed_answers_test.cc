@@ -31,8 +31,8 @@ TEST_F(FailedAnswersTest, TriesThatFailTakeNoneOfThePodsChanges) {
   EXPECT_EQ(patches(), tries + 3);
 }
 
-// Each change of its owner tries it anew, or makes a conflict; and a pod may be so large that its
-// answer is not read.
+// Each change of its owner tries it anew, or makes a conflict; and a pod may be so large that the
+// answer, of a write that was done, is not read.
 TEST_F(FailedAnswersTest, TriesThatFailByThePodItselfTakeItsChanges) {
   for (const KubeErrorKind kind :
        {KubeErrorKind::kForbidden, KubeErrorKind::kConflict, KubeErrorKind::kProtocol}) {
